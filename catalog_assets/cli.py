@@ -1,0 +1,400 @@
+"""The command line `catalog`. Thin: everything it does is a library call.
+
+Exit status: 0 all done, 1 finished but some were rejected or need review, 2 could not run (one clear line).
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec
+
+import click
+
+if TYPE_CHECKING:
+    from catalog_assets.campaign_files import Campaigns
+    from catalog_assets.environment import Environment
+    from catalog_assets.refresh import Refreshed
+    from resources.store import CatalogStore
+
+P = ParamSpec("P")
+
+DONE, SOME_STOPPED, COULD_NOT_RUN = 0, 1, 2
+
+root_option = click.option(
+    "--root", envvar="CATALOG_ROOT", default="catalog", show_default=True, help="Catalog folder or s3://bucket/prefix."
+)
+sku_option = click.option("--sku", "skus", multiple=True, help="Only this SKU; may be given several times.")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--debug", is_flag=True, help="Show tracebacks and log lines.")
+def cli(debug: bool) -> None:
+    """Refreshes a shop's product pictures: photo, mask, cut-out, scenes, finals, marketplace export."""
+    if debug:
+        os.environ["CATALOG_DEBUG"] = "1"
+    else:
+        warnings.filterwarnings("ignore", module="dagster")
+        logging.disable(logging.WARNING)
+
+
+def _stop(message: str) -> NoReturn:
+    """End with status 2 and one clear line."""
+    click.echo(f"catalog: {' '.join(message.split())}", err=True)
+    sys.exit(COULD_NOT_RUN)
+
+
+def command(function: Callable[P, int]) -> Callable[P, None]:
+    """A command returns its exit status; what keeps it from running becomes one line and status 2."""
+
+    @wraps(function)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        from catalog_assets.environment import EnvironmentSettingError
+        from catalog_assets.refresh import RefreshError
+        from catalog_assets.settings import SettingsError
+        from resources.store import StoreError
+
+        try:
+            status = function(*args, **kwargs)
+        except (EnvironmentSettingError, RefreshError, SettingsError, StoreError) as error:
+            if os.environ.get("CATALOG_DEBUG"):
+                raise
+            _stop(str(error))
+        except OSError as error:
+            if os.environ.get("CATALOG_DEBUG"):
+                raise
+            _stop(f"{error.strerror or error}: {error.filename or ''}")
+        sys.exit(status)
+
+    return run
+
+
+def _campaigns() -> Campaigns:
+    from catalog_assets.campaign_files import load_campaigns
+    from resources.marketplaces.rules import load_rules
+
+    campaigns = load_campaigns(known_marketplaces=load_rules().rules)
+    for problem in campaigns.problems:
+        click.echo(f"campaign left out: {problem.message}", err=True)
+    return campaigns
+
+
+def _environment(root: str) -> Environment:
+    from catalog_assets.environment import read_environment
+    from catalog_assets.refresh import with_root
+
+    return with_root(read_environment(), root)
+
+
+def _store(root: str) -> CatalogStore:
+    from catalog_assets.definitions import build_resources
+
+    return build_resources(_environment(root)).catalog.open()
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# The line
+# ---------------------------------------------------------------------------------------------------------------
+
+
+@cli.command()
+@click.option("--root", default="demo", show_default=True, help="Folder that the sample catalog is copied into.")
+@command
+def demo(root: str) -> int:
+    """The whole line over the bundled sample catalog, through Dagster."""
+    from catalog_assets.refresh import Wish, refresh
+    from catalog_assets.sample_catalog import copy_sample, expected, surprises
+
+    started = time.monotonic()
+    copy_sample(Path(root))
+    wish = Wish(campaigns=("evergreen", "winter"), show_progress=True)
+    result = refresh(_environment(root), _campaigns(), wish)
+    _tell(result, root)
+    _where(root)
+    click.echo(f"Took {time.monotonic() - started:.0f} s.")
+    said = [*surprises(result.stopped, expected()), *result.broken_runs]
+    for line in said:
+        click.echo(f"not as expected: {line}", err=True)
+    return SOME_STOPPED if said else DONE
+
+
+@cli.command()
+@root_option
+@sku_option
+@click.option("--campaign", "names", multiple=True, help="Only this campaign; default: those whose dates hold today.")
+@click.option("--force", is_flag=True, help="Make again what is up to date (the same attempt).")
+@command
+def refresh(root: str, skus: Sequence[str], names: Sequence[str], force: bool) -> int:
+    """The whole line over a catalog, in this process, through Dagster."""
+    from catalog_assets.refresh import Wish
+    from catalog_assets.refresh import refresh as run
+
+    wish = Wish(tuple(skus), tuple(names), force=force, show_progress=True)
+    return _finish(run(_environment(root), _campaigns(), wish), root)
+
+
+@cli.command()
+@root_option
+@sku_option
+@command
+def retry(root: str, skus: Sequence[str]) -> int:
+    """A new attempt, with new seeds, at the SKUs in quarantine."""
+    from catalog_assets.quarantine import quarantined
+    from catalog_assets.refresh import Wish
+    from catalog_assets.refresh import refresh as run
+
+    waiting = sorted({record.sku for record in quarantined(_store(root))})
+    chosen = tuple(skus) or tuple(waiting)
+    if not chosen:
+        click.echo("Nothing is in quarantine.")
+        return DONE
+    return _finish(run(_environment(root), _campaigns(), Wish(chosen, retry=True, show_progress=True)), root)
+
+
+def _finish(result: Refreshed, root: str) -> int:
+    from catalog_assets.refresh import RefreshError
+
+    _tell(result, root)
+    if result.broken_runs:
+        raise RefreshError("; ".join(result.broken_runs))
+    _where(root)
+    return DONE if result.ok else SOME_STOPPED
+
+
+def _tell(result: Refreshed, root: str) -> None:
+    """What a refresh did, in a few lines."""
+    for line, counts in result.counts.items():
+        if counts:
+            click.echo(f"{line}: " + ", ".join(f"{count} {status}" for status, count in sorted(counts.items())))
+    if result.skus and not result.made:
+        click.echo("Nothing new was made: everything is up to date.")
+    for note in result.notes:
+        click.echo(f"ignored: {note.path}: {note.message}")
+    reviews = [record for record in result.stopped if record.rejection.is_review]
+    rejections = [record for record in result.stopped if not record.rejection.is_review]
+    for title, records in (("rejected", rejections), ("needs review", reviews)):
+        if records:
+            click.echo(f"\n{len(records)} {title}:")
+        for record in records:
+            click.echo(f"  {record.sku} ({record.line}): {record.rejection.message} {record.rejection.hint}")
+
+
+def _where(root: str) -> None:
+    from catalog_assets.refresh import open_hint
+
+    def at(*parts: str) -> str:
+        return "/".join([root.rstrip("/"), *parts]) if root.startswith("s3://") else str(Path(root, *parts).absolute())
+
+    click.echo(f"\ngallery:    {at('reports', 'gallery', 'index.html')}")
+    click.echo(f"exports:    {at('exports')}")
+    click.echo(f"manifests:  {at('manifests')}")
+    click.echo(f"quarantine: {at('quarantine')}")
+    click.echo(f"Dagster UI: {open_hint(root)}")
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Single pictures
+# ---------------------------------------------------------------------------------------------------------------
+
+
+@cli.command()
+@click.argument("photos", nargs=-1, required=True, type=click.Path())
+@click.option("-o", "--output", required=True, type=click.Path(file_okay=False), help="Folder for the cut-outs.")
+@click.option("--engine", default="", help="Cut-out engine; default: that of CATALOG_PROFILE.")
+@command
+def cutout(photos: Sequence[str], output: str, engine: str) -> int:
+    """Cut products out: DIR/<stem>.png with straight alpha, and one JSON line a photo on standard output."""
+    from catalog_assets.single import cut_out_files
+
+    return _lines(cut_out_files([Path(photo) for photo in photos], Path(output), _engines(matting=engine)))
+
+
+@cli.command()
+@click.argument("cutout", type=click.Path(exists=True, dir_okay=False))
+@click.option("--scene", required=True, help="Name of a scene template.")
+@click.option("--seed", default=1, show_default=True, help="Another seed, another picture.")
+@click.option("-o", "--output", required=True, type=click.Path(dir_okay=False), help="PNG, WebP or JPEG file.")
+@command
+def compose(cutout: str, scene: str, seed: int, output: str) -> int:
+    """Put a cut-out (PNG with alpha) into a scene."""
+    from catalog_assets.single import compose_file
+
+    return _lines([compose_file(Path(cutout), scene, seed, Path(output), _engines())])
+
+
+@cli.command()
+@click.argument("original", required=False, type=click.Path())
+@click.argument("final", required=False, type=click.Path())
+@click.option("--matte", type=click.Path(), help="Matte of the original; default: it is cut out.")
+@click.option("--pairs", type=click.Path(exists=True, dir_okay=False), help="CSV with final, original, matte.")
+@click.option("--base", type=click.Path(exists=True, file_okay=False), help="Folder of originals and mattes.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object (always so with --pairs).")
+@command
+def judge(
+    original: str | None, final: str | None, matte: str | None, pairs: str | None, base: str | None, as_json: bool
+) -> int:
+    """Is the product in FINAL the product in ORIGINAL?"""
+    from catalog_assets.single import judge_files, judge_pairs
+
+    if pairs:
+        return _lines(judge_pairs(Path(pairs), Path(base) if base else None, _engines()))
+    if not original or not final:
+        raise click.UsageError("ORIGINAL and FINAL are needed, or --pairs FILE.csv")
+    result = judge_files(Path(original), Path(final), Path(matte) if matte else None, _engines())
+    return _one(result, as_json, "verdict")
+
+
+@cli.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False))
+@click.option("--marketplace", required=True, help="Marketplace, as its rules file is named.")
+@click.option("--slot", default="main", show_default=True, type=click.Choice(["main", "additional", "lifestyle"]))
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@command
+def comply(file: str, marketplace: str, slot: str, as_json: bool) -> int:
+    """Does a picture keep a marketplace's rules? Measured on its own bytes."""
+    from catalog_assets.single import comply_file
+
+    return _one(comply_file(Path(file), marketplace, slot), as_json, "verdict")
+
+
+def _engines(matting: str = "") -> Any:
+    from dataclasses import replace
+
+    from catalog_assets.definitions import build_resources
+
+    environment = _environment("catalog")
+    return build_resources(replace(environment, matting=matting) if matting else environment).engines
+
+
+def _lines(results: Iterable[dict[str, Any]]) -> int:
+    """One JSON line a result; 1 if any was not accepted."""
+    status = DONE
+    for result in results:
+        click.echo(json.dumps(result, ensure_ascii=True))
+        if result.get("status", result.get("verdict")) not in {"accepted", "made"}:
+            status = SOME_STOPPED
+    return status
+
+
+def _one(result: dict[str, Any], as_json: bool, field: str) -> int:
+    if as_json:
+        click.echo(json.dumps(result, ensure_ascii=True, indent=1))
+    else:
+        click.echo(f"{result[field]}: {result.get('message') or 'every measure is within its threshold'}")
+        for measure in result["measures"]:
+            mark = "ok  " if measure["passed"] else "FAIL"
+            click.echo(f"  {mark} {measure['name']}: {measure['value']:g} (threshold {measure['threshold']})")
+    return DONE if result[field] == "accepted" else SOME_STOPPED
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Looking
+# ---------------------------------------------------------------------------------------------------------------
+
+
+@cli.command()
+@root_option
+@command
+def status(root: str) -> int:
+    """How many SKUs are where."""
+    from catalog_assets.overview import overview
+
+    click.echo(overview(_store(root), _campaigns()).as_text())
+    return DONE
+
+
+@cli.command()
+@root_option
+@command
+def quarantine(root: str) -> int:
+    """SKUs that were rejected, and why."""
+    return _list_quarantine(root, reviews=False)
+
+
+@cli.command()
+@root_option
+@command
+def review(root: str) -> int:
+    """SKUs that a person must look at."""
+    return _list_quarantine(root, reviews=True)
+
+
+def _list_quarantine(root: str, *, reviews: bool) -> int:
+    from catalog_assets.quarantine import quarantined
+
+    records = [record for record in quarantined(_store(root)) if record.rejection.is_review is reviews]
+    for record in records:
+        reason = record.rejection
+        click.echo(f"{record.sku}  [{record.line} / {reason.stage} / {reason.code}, since {record.since}]")
+        click.echo(f"  {reason.message}\n  {reason.hint}")
+    if not records:
+        click.echo("Nothing waits for review." if reviews else "Nothing is in quarantine.")
+    return SOME_STOPPED if records else DONE
+
+
+@cli.command()
+@click.argument("sku")
+@root_option
+@command
+def trace(sku: str, root: str) -> int:
+    """Everything known of one SKU, stage by stage: picture, record, and what decided."""
+    from catalog_assets.refresh import RefreshError
+    from catalog_assets.trace import trace as trace_sku
+    from catalog_assets.trace import write_trace_page
+
+    store, campaigns = _store(root), _campaigns()
+    found = trace_sku(store, campaigns, sku)
+    if not found.known:
+        raise RefreshError(f"No SKU named {sku} is known in {root}.")
+    click.echo(found.as_text())
+    click.echo(f"page: {root.rstrip('/')}/{write_trace_page(store, found)}")
+    return DONE
+
+
+@cli.command()
+@command
+def models() -> int:
+    """The engines that can be chosen, and which are in use."""
+    from catalog_assets.single import engine_table
+
+    click.echo(engine_table(_engines()))
+    return DONE
+
+
+@cli.command()
+@command
+def campaigns() -> int:
+    """The campaigns, and campaign files that had to be left out."""
+    from datetime import UTC, datetime
+
+    found = _campaigns()
+    now = datetime.now(UTC)
+    for campaign in found.active.values():
+        dates = f"{campaign.first_day or 'always'} to {campaign.last_day or 'open'}" if campaign.first_day else "all year"
+        state = "active" if campaign.is_active(now) else "not in season"
+        period = f", period {campaign.last_period(now)}" if campaign.rotation != "none" else ""
+        scenes = ", ".join(scene.template for scene in campaign.scenes)
+        click.echo(f"{campaign.name}: {campaign.title} ({dates}, {state}{period}); scenes {scenes}; "
+                   f"schedule {campaign.schedule or 'none'} {campaign.timezone}; for {', '.join(campaign.marketplaces)}")
+    for name in found.archived:
+        click.echo(f"{name}: archived")
+    return SOME_STOPPED if found.problems else DONE
+
+
+def main() -> None:
+    """Entry point. A path with odd bytes must not break the output."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    cli(prog_name="catalog")
+
+
+if __name__ == "__main__":
+    main()

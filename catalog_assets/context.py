@@ -1,0 +1,114 @@
+"""What the stages of one run share: store, settings, engines, inputs, and a small cache of pictures."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, TypeVar
+
+from catalog_assets.records import FileRef, Record, read_file
+from catalog_assets.settings import Settings
+from resources.engines import Engines
+from resources.imaging.decode import Photo, decode_photo
+from resources.imaging.encode import read_rgba
+from resources.products import Products, load_products
+from resources.store import CatalogStore
+from resources.uploads import UploadIndex, scan_uploads
+from resources.verdicts import Rejection
+
+T = TypeVar("T")
+
+# Two photos of 9 Mpx and their cut-outs: what two SKUs hand from stage to stage. A batch never needs more.
+CACHE_BYTES = 128 * 1024 * 1024
+
+
+class PictureCache:
+    """The pictures last used, bounded in bytes: hands a photo on from stage to stage without decoding it again."""
+
+    def __init__(self, max_bytes: int = CACHE_BYTES) -> None:
+        self._max_bytes = max_bytes
+        self._bytes = 0
+        self._items: OrderedDict[str, tuple[Any, int]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: str, load: Callable[[], T], size: Callable[[T], int]) -> T:
+        """The picture under a key, loaded if it is not at hand. Pictures larger than the cache are not kept."""
+        with self._lock:
+            if key in self._items:
+                self._items.move_to_end(key)
+                return self._items[key][0]  # type: ignore[no-any-return]
+        picture = load()
+        with self._lock:
+            if key not in self._items and size(picture) <= self._max_bytes:
+                self._items[key] = (picture, size(picture))
+                self._bytes += size(picture)
+            while self._bytes > self._max_bytes:
+                self._bytes -= self._items.popitem(last=False)[1][1]
+        return picture
+
+
+@dataclass
+class RunContext:
+    """Everything a stage may use. force: make again what is up to date. retry: make a new attempt.
+
+    period: the campaign's rotation period that this run belongs to, '' without rotation.
+    """
+
+    store: CatalogStore
+    settings: Settings
+    engines: Engines
+    force: bool = False
+    retry: bool = False
+    period: str = ""
+    _pictures: PictureCache = field(default_factory=PictureCache)
+    _locks: defaultdict[str, threading.Lock] = field(default_factory=lambda: defaultdict(threading.Lock))
+    _locks_guard: threading.Lock = field(default_factory=threading.Lock)
+
+    @cached_property
+    def uploads(self) -> UploadIndex:
+        """What lies in the upload folder, listed once a run."""
+        return scan_uploads(self.store)
+
+    @cached_property
+    def products(self) -> Products:
+        """catalog.csv, read once a run."""
+        return load_products(self.store)
+
+    @contextmanager
+    def alone(self, key: str) -> Iterator[None]:
+        """Let one thread at a time work on the same thing: equal photos are computed once."""
+        with self._locks_guard:
+            lock = self._locks[key]
+        with lock:
+            yield
+
+    def photo(self, record: Record) -> Photo:
+        """The normalised photo of a raw_photo record. Raises ValueError if its bytes changed since."""
+        ref = record.files["photo"]
+        limits = self.settings.photo.limits()
+
+        def load() -> Photo:
+            photo = decode_photo(read_file(self.store, ref), limits)
+            if isinstance(photo, Rejection):
+                raise ValueError(f"{ref.key}: {photo.message}")
+            return photo
+
+        return self._pictures.get(f"photo {ref.sha256} {limits}", load, _photo_bytes)
+
+    def remember_photo(self, sha256: str, photo: Photo) -> None:
+        """Hand a photo that was just decoded on to the next stage."""
+        self._pictures.get(f"photo {sha256} {self.settings.photo.limits()}", lambda: photo, _photo_bytes)
+
+    def rgba(self, ref: FileRef) -> Any:
+        """A stored cut-out: HxWx4 uint8, straight alpha."""
+        return self._pictures.get(
+            f"rgba {ref.sha256}", lambda: read_rgba(read_file(self.store, ref)), lambda rgba: int(rgba.nbytes)
+        )
+
+
+def _photo_bytes(photo: Photo) -> int:
+    return int(photo.rgb.nbytes) + (int(photo.alpha.nbytes) if photo.alpha is not None else 0)

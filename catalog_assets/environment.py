@@ -1,0 +1,62 @@
+"""What the environment says: the only place that reads environment variables, so that they can be listed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+PRODUCT_BATCH = 64
+CAMPAIGN_BATCH = 48
+
+
+class EnvironmentSettingError(ValueError):
+    """An environment variable that cannot be used; the message names it, what was found and the fix."""
+
+
+@dataclass(frozen=True)
+class Environment:
+    """The settings that must be known before any store is opened.
+
+    Batches are SKUs a run, and decide how Dagster cuts a back-fill into runs. They must differ: lines of the
+    same size share a run, and then one bad SKU stops its whole batch downstream.
+    """
+
+    root: str = "catalog"
+    profile: str = "embedded"
+    matting: str = ""
+    scenes: str = ""
+    product_batch: int = PRODUCT_BATCH
+    campaign_batch: int = CAMPAIGN_BATCH
+    owners: tuple[str, ...] = field(default=("team:catalog",))
+
+    def __post_init__(self) -> None:
+        if self.product_batch == self.campaign_batch:
+            raise EnvironmentSettingError(
+                f"CATALOG_PRODUCT_BATCH and CATALOG_CAMPAIGN_BATCH are both {self.product_batch}: they must differ, "
+                "else both lines share a run and one bad SKU stops all others of its batch. Change one of them."
+            )
+
+
+def read_environment(variables: Mapping[str, str] | None = None) -> Environment:
+    """Read CATALOG_* variables. Raises EnvironmentSettingError."""
+    found = os.environ if variables is None else variables
+    owners = tuple(owner.strip() for owner in found.get("CATALOG_OWNERS", "team:catalog").split(",") if owner.strip())
+    return Environment(
+        root=found.get("CATALOG_ROOT") or "catalog",
+        profile=found.get("CATALOG_PROFILE") or "embedded",
+        matting=found.get("CATALOG_MATTING_ENGINE", ""),
+        scenes=found.get("CATALOG_SCENE_ENGINE", ""),
+        product_batch=_batch(found, "CATALOG_PRODUCT_BATCH", PRODUCT_BATCH),
+        campaign_batch=_batch(found, "CATALOG_CAMPAIGN_BATCH", CAMPAIGN_BATCH),
+        owners=owners,
+    )
+
+
+def _batch(found: Mapping[str, str], name: str, default: int) -> int:
+    text = found.get(name, "")
+    if not text:
+        return default
+    if not text.isdecimal() or not 1 <= int(text) <= 100_000:
+        raise EnvironmentSettingError(f"{name}: {text!r} found, a number of SKUs from 1 to 100000 expected")
+    return int(text)

@@ -1,0 +1,194 @@
+"""The production line: runs stages over a batch of SKUs. Knows nothing of Dagster; it reports to a listener.
+
+One bad SKU never costs another SKU anything, memory does not grow with the batch, and the results of the
+line's last stage are handed over only at the end (see `run_line`).
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import traceback
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, field, replace
+
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_exponential
+
+from catalog_assets.quarantine import Quarantine
+from catalog_assets.stage import Stage, StageResult
+from resources.transient import is_out_of_memory, is_transient
+from resources.verdicts import INTERNAL_ERROR, Rejection
+
+log = logging.getLogger("catalog.line")
+
+ATTEMPTS = 3
+OnResult = Callable[[StageResult], None]
+OnSku = Callable[[Sequence[StageResult]], None]
+
+
+@dataclass
+class LineReport:
+    """What became of a batch, in numbers and rejections.
+
+    made and up_to_date count SKUs at their last stage; seconds adds up the stages' work.
+    """
+
+    skus: int = 0
+    statuses: Counter[str] = field(default_factory=Counter)
+    seconds: Counter[str] = field(default_factory=Counter)
+    rejections: dict[str, Rejection] = field(default_factory=dict)
+    not_attempted: list[str] = field(default_factory=list)
+
+    def add(self, results: Sequence[StageResult]) -> None:
+        """Count one SKU by the results of its stages, the last of which is where it ended."""
+        last = results[-1]
+        self.skus += 1
+        anything_made = any(result.status == "made" for result in results)
+        self.statuses["made" if last.goes_on and anything_made else last.status] += 1
+        for result in results:
+            self.seconds[result.stage] += result.seconds
+        if last.rejection is not None:
+            self.rejections[last.sku] = last.rejection
+        if last.status == "not_attempted":
+            self.not_attempted.append(last.sku)
+
+    def merge(self, other: LineReport) -> None:
+        """Add the report of another line over the same SKUs."""
+        self.skus = max(self.skus, other.skus)
+        self.statuses += other.statuses
+        self.seconds += other.seconds
+        self.rejections.update(other.rejections)
+        self.not_attempted += other.not_attempted
+
+    @property
+    def has_errors(self) -> bool:
+        """True if something went wrong that is not the fault of a picture."""
+        return any(rejection.code == INTERNAL_ERROR for rejection in self.rejections.values())
+
+    @property
+    def reviews(self) -> int:
+        return sum(1 for rejection in self.rejections.values() if rejection.is_review)
+
+
+@dataclass(frozen=True)
+class Line:
+    """The stages that run together, in order, and where the SKUs that they refuse are recorded."""
+
+    name: str
+    stages: tuple[Stage, ...]
+    quarantine: Quarantine
+
+
+def run_line(
+    line: Line,
+    skus: Sequence[str],
+    *,
+    threads: int,
+    group_size: int = 1,
+    on_result: OnResult = lambda result: None,
+    on_sku: OnSku = lambda results: None,
+) -> LineReport:
+    """Run every stage for every SKU and say what became of each.
+
+    on_result is called in this thread for every stage of every SKU: as they finish for all stages but the
+    last, and for the last stage at the very end, in the order of `skus`. (Dagster starts the next line on
+    whatever is already materialized; handed over early, the last asset would cut that line into many small
+    runs.) on_sku is called in this thread when a SKU is through, with its results.
+    At most `threads` groups of `group_size` SKUs are in memory at once, whatever the length of the batch.
+    """
+    report = LineReport()
+    held: dict[str, StageResult] = {}
+    last = line.stages[-1].asset
+    groups = [list(skus[start : start + group_size]) for start in range(0, len(skus), group_size)]
+    pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="line")
+    try:
+        pending: list[Future[list[list[StageResult]]]] = [pool.submit(run_group, line, g) for g in groups]
+        for done in as_completed(pending):
+            for results in done.result():
+                report.add(results)
+                on_sku(results)
+                for result in results:
+                    if result.stage == last:
+                        held[result.sku] = result
+                    else:
+                        on_result(result)
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+    for sku in skus:
+        if sku in held:
+            on_result(held[sku])
+    return report
+
+
+def run_group(line: Line, skus: Sequence[str]) -> list[list[StageResult]]:
+    """Take a few SKUs through the stages. A SKU that is stopped does not reach the next stage."""
+    results: dict[str, list[StageResult]] = {sku: [] for sku in skus}
+    going = list(skus)
+    for stage in line.stages:
+        if not going:
+            break
+        for result in attempt(stage, going):
+            results[result.sku].append(result)
+        going = [sku for sku in going if results[sku][-1].goes_on]
+    for sku in skus:
+        line.quarantine.settle(results[sku])
+    return [results[sku] for sku in skus]
+
+
+def attempt(stage: Stage, skus: Sequence[str]) -> list[StageResult]:
+    """Run a stage for a group, with retries for transient trouble and isolation for everything else.
+
+    Transient trouble: up to 3 attempts with exponential back-off. Out of memory: the group is halved first.
+    Any other exception: one SKU at a time, and the one that raises gets `internal_error` with its traceback.
+    """
+    try:
+        return [_with_stage(result) for result in _with_retries(stage, skus)]
+    except Exception as error:
+        if len(skus) == 1:
+            return [_unexpected(stage, skus[0], error)]
+        log.warning("%s: a group of %d SKUs failed (%s), made again in parts", stage.asset, len(skus), error)
+        middle = len(skus) // 2 if is_out_of_memory(error) else 1
+        return attempt(stage, skus[:middle]) + attempt(stage, skus[middle:])
+
+
+def _with_retries(stage: Stage, skus: Sequence[str]) -> list[StageResult]:
+    retrying = Retrying(
+        stop=stop_after_attempt(ATTEMPTS),
+        wait=wait_exponential(multiplier=0.5, max=20),
+        retry=retry_if_exception(is_transient),
+        before_sleep=_say_retry(stage, skus),
+        reraise=True,
+    )
+    return retrying(stage.run, skus)
+
+
+def _say_retry(stage: Stage, skus: Sequence[str]) -> Callable[[RetryCallState], None]:
+    def say(state: RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome else None
+        log.warning("%s: %s and %d more: %s, trying again", stage.asset, skus[0], len(skus) - 1, error)
+
+    return say
+
+
+def _unexpected(stage: Stage, sku: str, error: Exception) -> StageResult:
+    """An exception that nobody expected, as a rejection that keeps its traceback."""
+    details = "".join(traceback.format_exception(error))
+    log.error("%s: %s failed unexpectedly in %s\n%s", stage.asset, sku, threading.current_thread().name, details)
+    rejection = Rejection(
+        code=INTERNAL_ERROR,
+        message=f"The program failed on this product: {type(error).__name__}: {error}",
+        hint="Run it again; if it fails again, send the details in its quarantine record to your engineer.",
+        stage=stage.asset,
+        retryable=True,
+        details=details,
+    )
+    return StageResult(stage.asset, sku, "rejected", rejection=rejection, check=False)
+
+
+def _with_stage(result: StageResult) -> StageResult:
+    """The result with its stage's name on its rejection, where the library did not know it."""
+    if result.rejection is None or result.rejection.stage:
+        return result
+    return replace(result, rejection=replace(result.rejection, stage=result.stage))

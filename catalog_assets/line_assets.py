@@ -1,0 +1,168 @@
+"""From a line to a Dagster multi-asset: one body for all lines, so that they all keep the same contract."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import dagster as dg
+
+from catalog_assets.context import RunContext
+from catalog_assets.line import Line, LineReport, run_line
+from catalog_assets.partitions import FORCE_TAG, PERIOD_TAG, SKU
+from catalog_assets.quarantine import Quarantine
+from catalog_assets.reporting import Reporter, conclude
+from catalog_assets.settings import load_settings
+from catalog_assets.stage import Stage, StageResult
+from resources.catalog_resource import CatalogResource
+from resources.engines import Engines
+from resources.progress import Progress
+
+MakeStages = Callable[[RunContext], tuple[Stage, ...]]
+
+
+@dataclass(frozen=True)
+class AssetInfo:
+    """How one asset of a line is shown: its name, a line of description, its check and what that says."""
+
+    name: str
+    description: str
+    code_version: str
+    check: str | None = None
+    check_description: str = ""
+
+
+@dataclass(frozen=True)
+class LineInfo:
+    """A line as Dagster sees it. prefix: of its asset keys. upstream: assets that its first asset reads."""
+
+    name: str
+    group: str
+    prefix: tuple[str, ...]
+    assets: tuple[AssetInfo, ...]
+    make_stages: MakeStages
+    batch: int
+    upstream: tuple[dg.AssetKey, ...] = ()
+
+    @property
+    def checks(self) -> dict[str, str]:
+        return {asset.name: asset.check for asset in self.assets if asset.check}
+
+    def key(self, asset: str) -> dg.AssetKey:
+        return dg.AssetKey([*self.prefix, asset])
+
+    def line(self, context: RunContext, selected: set[dg.AssetKey] | None = None) -> Line:
+        """The line with its stages, or those of them whose assets are selected."""
+        stages = tuple(
+            stage for stage in self.make_stages(context) if selected is None or self.key(stage.asset) in selected
+        )
+        return Line(self.name, stages, Quarantine(context.store, self.name))
+
+
+def line_assets(info: LineInfo, owners: Sequence[str]) -> dg.AssetsDefinition:
+    """The multi-asset of a line: any subset of its assets, any range of SKUs, per-SKU truth.
+
+    The body is a generator even where nothing is yielded: a plain return fails an all-good batch.
+    """
+
+    @dg.multi_asset(
+        name=f"{info.name}_line",
+        specs=list(_specs(info, owners)),
+        check_specs=[
+            dg.AssetCheckSpec(
+                name=asset.check,
+                asset=info.key(asset.name),
+                description=asset.check_description,
+                partitions_def=SKU,
+            )
+            for asset in info.assets
+            if asset.check
+        ],
+        partitions_def=SKU,
+        can_subset=True,
+        backfill_policy=dg.BackfillPolicy.multi_run(max_partitions_per_run=info.batch),
+        pool=f"{info.group}_line" if info.group == "product" else "campaign_line",
+    )
+    def body(
+        context: dg.AssetExecutionContext, catalog: CatalogResource, engines: Engines, progress: Progress
+    ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+        yield from _materialize(info, context, catalog, engines, progress)
+
+    return body
+
+
+def _specs(info: LineInfo, owners: Sequence[str]) -> Iterator[dg.AssetSpec]:
+    upstream: Sequence[dg.AssetKey] = info.upstream
+    for asset in info.assets:
+        yield dg.AssetSpec(
+            key=info.key(asset.name),
+            deps=list(upstream),
+            description=asset.description,
+            group_name=info.group,
+            code_version=asset.code_version,
+            kinds={"image"},
+            tags={"line": info.name},
+            owners=list(owners),
+            skippable=True,
+            partitions_def=SKU,
+        )
+        upstream = [info.key(asset.name)]
+
+
+def _materialize(
+    info: LineInfo,
+    context: dg.AssetExecutionContext,
+    catalog: CatalogResource,
+    engines: Engines,
+    progress: Progress,
+) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+    run_context = open_context(catalog, engines, context.run.tags)
+    line = info.line(run_context, set(context.selected_asset_keys))
+    skus = list(context.partition_keys)
+    selected = {key.name for key in context.selected_asset_check_keys}
+    checks = {asset: check for asset, check in info.checks.items() if check in selected}
+    reporter = Reporter(context, line, info.prefix, checks)
+    if len(skus) == 1:
+        results: list[StageResult] = []
+        report = work(line, skus, run_context, progress, results.append)
+        yield from reporter.results(results)
+    else:
+        report = work(line, skus, run_context, progress, reporter.log)
+    conclude(context, report)
+
+
+def open_context(
+    catalog: CatalogResource,
+    engines: Engines,
+    tags: Mapping[str, str],
+    *,
+    retry: bool = False,
+) -> RunContext:
+    """What the stages of a run share, from its resources and its tags."""
+    store = catalog.open()
+    return RunContext(
+        store=store,
+        settings=load_settings(store),
+        engines=engines,
+        force=tags.get(FORCE_TAG, "").lower() == "true",
+        retry=retry,
+        period=tags.get(PERIOD_TAG, ""),
+    )
+
+
+def work(
+    line: Line,
+    skus: Sequence[str],
+    context: RunContext,
+    progress: Progress,
+    on_result: Callable[[StageResult], None],
+) -> LineReport:
+    """Run a line with the settings of the store, showing progress where that is switched on."""
+    with progress.bar(line.name, len(skus)) as advance:
+        return run_line(
+            line,
+            skus,
+            threads=context.settings.threads,
+            on_result=on_result,
+            on_sku=lambda results: advance(1),
+        )

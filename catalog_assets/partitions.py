@@ -1,0 +1,56 @@
+"""The one partitions definition of every asset, and the tags a run carries about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import dagster as dg
+
+SKU = dg.DynamicPartitionsDefinition(name="sku")
+
+RANGE_START = "dagster/asset_partition_range_start"
+RANGE_END = "dagster/asset_partition_range_end"
+FORCE_TAG = "catalog/force"
+PERIOD_TAG = "catalog/period"
+OUTCOME_TAG = "outcome"
+
+# SQLite takes about 32,000 variables in one statement; one call adds at most this many keys.
+KEYS_PER_CALL = 10_000
+
+
+def registered(instance: dg.DagsterInstance) -> list[str]:
+    """SKU keys in their order of insertion, which decides what a contiguous range is."""
+    return list(instance.get_dynamic_partitions("sku"))
+
+
+def register(instance: dg.DagsterInstance, skus: Iterable[str]) -> list[str]:
+    """Add the SKUs that are not known yet, sorted, and return them."""
+    known = set(registered(instance))
+    new = sorted(set(skus) - known)
+    for start in range(0, len(new), KEYS_PER_CALL):
+        instance.add_dynamic_partitions("sku", new[start : start + KEYS_PER_CALL])
+    return new
+
+
+def contiguous_ranges(wanted: Iterable[str], order: Sequence[str], longest: int) -> list[tuple[str, str, list[str]]]:
+    """Cut a set of keys into runs of neighbours: (first, last, keys), each at most `longest` keys.
+
+    Keys that are not in `order` are left out. A range run covers everything between its ends, so only
+    neighbours may share one.
+    """
+    chosen = set(wanted)
+    ranges: list[tuple[str, str, list[str]]] = []
+    current: list[str] = []
+    for key in order:
+        if key in chosen:
+            current.append(key)
+        if current and (key not in chosen or len(current) == longest):
+            ranges.append((current[0], current[-1], current))
+            current = []
+    if current:
+        ranges.append((current[0], current[-1], current))
+    return ranges
+
+
+def range_tags(first: str, last: str) -> dict[str, str]:
+    return {RANGE_START: first, RANGE_END: last}

@@ -1,0 +1,228 @@
+"""Records: what was made, from what, with what outcome. A picture counts only if a record names it.
+
+A shelf is the folder of one stage for one SKU. Pictures are written first, under a name that holds their
+content hash; the record that names them last. So a reader sees the old or the new, never half of either.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any
+
+from resources.store import CatalogStore, Entry, NotFound
+from resources.verdicts import Rejection, Verdict
+
+log = logging.getLogger("catalog.records")
+
+RECORD_FORMAT = 1
+
+
+def fingerprint(parts: Mapping[str, Any]) -> str:
+    """sha256 (32 hex digits) of JSON-ready parts; the order of keys does not matter."""
+    text = json.dumps(parts, sort_keys=True, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+@dataclass(frozen=True, slots=True)
+class FileRef:
+    """A stored file that a record names: its store key, content hash and size in bytes."""
+
+    key: str
+    sha256: str
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class EngineRef:
+    """The engine that did the work."""
+
+    name: str
+    revision: str
+    device: str = "cpu"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One outcome: a view, a candidate, a final or a marketplace of one SKU.
+
+    fingerprint: of everything the outcome was made from. judged: of the thresholds it was judged by, empty
+    where nothing is judged. status: made, accepted, review, rejected, not_selected or retired.
+    seconds: wall seconds of the work. bytes: of all files. cost_usd: 0 for work on our own machine.
+    """
+
+    stage: str
+    sku: str
+    name: str
+    status: str
+    fingerprint: str
+    judged: str = ""
+    files: Mapping[str, FileRef] = field(default_factory=dict)
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    measures: Mapping[str, float] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    verdict: Mapping[str, Any] | None = None
+    rejection: Rejection | None = None
+    notes: tuple[str, ...] = ()
+    engine: EngineRef | None = None
+    seconds: float = 0.0
+    cost_usd: float = 0.0
+    made_at: str = ""
+
+    @property
+    def passed(self) -> bool:
+        return self.rejection is None and self.status in {"made", "accepted"}
+
+    @property
+    def bytes(self) -> int:
+        return sum(file.bytes for file in self.files.values())
+
+    def to_json(self) -> dict[str, Any]:
+        return {"format": RECORD_FORMAT, **asdict(self), "bytes": self.bytes}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Record:
+        """Read a record back. Raises ValueError on another format, KeyError or TypeError on a damaged one."""
+        if data.get("format") != RECORD_FORMAT:
+            raise ValueError(f"record format {data.get('format')!r} found, {RECORD_FORMAT} expected")
+        known = {key: value for key, value in data.items() if key in cls.__dataclass_fields__}
+        known["files"] = {role: FileRef(**ref) for role, ref in known.get("files", {}).items()}
+        if known.get("rejection"):
+            known["rejection"] = Rejection(**known["rejection"])
+        if known.get("engine"):
+            known["engine"] = EngineRef(**known["engine"])
+        known["notes"] = tuple(known.get("notes", ()))
+        return cls(**known)
+
+
+def judged_record(record: Record, verdict: Verdict, judged: str) -> Record:
+    """The same outcome under another verdict."""
+    return replace(
+        record,
+        status=verdict.decision,
+        judged=judged,
+        verdict=verdict.as_dict(),
+        rejection=verdict.rejection(record.stage),
+    )
+
+
+class Shelf:
+    """The records and pictures of one stage for one SKU, under `prefix` (ends with the SKU's name).
+
+    outside: folders elsewhere whose files belong to this shelf's records too, and go with them (exports).
+    """
+
+    def __init__(self, store: CatalogStore, prefix: str, outside: tuple[str, ...] = ()) -> None:
+        self.store = store
+        self.prefix = prefix
+        self._owned = tuple(f"{folder}/" for folder in (prefix, *outside))
+
+    @cached_property
+    def _entries(self) -> dict[str, Entry]:
+        return {entry.key: entry for entry in self.store.list(f"{self.prefix}/")}
+
+    @cached_property
+    def _records(self) -> dict[str, Record]:
+        found: dict[str, Record] = {}
+        for key in sorted(self._entries):
+            if key.endswith(".json") and (record := self._read(key)) is not None:
+                found[record.name] = record
+        return found
+
+    def _read(self, key: str) -> Record | None:
+        """A record, or None where the file is gone or damaged: then the work is simply done again."""
+        try:
+            return Record.from_json(json.loads(self.store.read(key)))
+        except (NotFound, ValueError, KeyError, TypeError):
+            log.warning("%s: damaged record, made again", key)
+            return None
+
+    def _key(self, name: str) -> str:
+        return f"{self.prefix}/{name}.json"
+
+    def record(self, name: str) -> Record | None:
+        return self._records.get(name)
+
+    def records(self) -> list[Record]:
+        """All records, sorted by name."""
+        return [self._records[name] for name in sorted(self._records)]
+
+    def holds(self, record: Record) -> bool:
+        """True if every file the record names is there with the recorded size."""
+        return all(self._size(file.key) == file.bytes for file in record.files.values())
+
+    def _size(self, key: str) -> int | None:
+        inside = key.startswith(f"{self.prefix}/")  # exports lie outside the shelf
+        entry = self._entries.get(key) if inside else self.store.stat(key)
+        return entry.size if entry else None
+
+    def current(self, name: str, wanted: str) -> Record | None:
+        """The record of that name if it was made from exactly this (fingerprint) and its files are there."""
+        record = self.record(name)
+        if record is not None and record.fingerprint == wanted and self.holds(record):
+            return record
+        return None
+
+    def put(self, stem: str, extension: str, data: bytes) -> FileRef:
+        """Store a picture under a name that holds its content hash."""
+        key = self.store.write_picture(self.prefix, stem, extension, data)
+        self._entries[key] = Entry(key=key, size=len(data), token="")
+        return FileRef(key=key, sha256=hashlib.sha256(data).hexdigest(), bytes=len(data))
+
+    def save(self, record: Record) -> Record:
+        """Write a record, then prune the files that only its predecessor named. Returns it with its date."""
+        stamped = replace(record, made_at=datetime.now(UTC).isoformat(timespec="seconds"))
+        before = self.record(record.name)
+        key = self._key(record.name)
+        data = json.dumps(stamped.to_json(), sort_keys=True, ensure_ascii=False, allow_nan=False, indent=1)
+        self.store.write(key, data.encode())
+        self._entries[key] = Entry(key=key, size=len(data), token="")
+        self._records[record.name] = stamped
+        if before is not None:
+            self._prune(before.files.values())
+        return stamped
+
+    def drop(self, names: Iterable[str]) -> None:
+        """Remove records and what only they named."""
+        for name in list(names):
+            record = self._records.pop(name, None)
+            if record is not None:
+                self._remove(self._key(name))
+                self._prune(record.files.values())
+
+    def keep_only(self, names: Iterable[str]) -> None:
+        """Drop every record that is not among the names."""
+        wanted = set(names)
+        self.drop([name for name in self._records if name not in wanted])
+
+    def _prune(self, files: Iterable[FileRef]) -> None:
+        named = {file.key for record in self._records.values() for file in record.files.values()}
+        for file in files:
+            if file.key not in named and file.key.startswith(self._owned):
+                self._remove(file.key)
+
+    def _remove(self, key: str) -> None:
+        self.store.delete(key)
+        self._entries.pop(key, None)
+
+
+def read_file(store: CatalogStore, ref: FileRef) -> bytes:
+    """The bytes a record names. Raises NotFound if missing, ValueError if they are not what was recorded."""
+    data = store.read(ref.key)
+    found = hashlib.sha256(data).hexdigest()
+    if found != ref.sha256:
+        raise ValueError(f"{ref.key}: content {found[:16]} found, {ref.sha256[:16]} expected; run it again")
+    return data
+
+
+def product_shelf(store: CatalogStore, stage: str, sku: str) -> Shelf:
+    return Shelf(store, f"assets/product/{stage}/{sku}")
+
+
+def campaign_shelf(store: CatalogStore, campaign: str, stage: str, sku: str, outside: tuple[str, ...] = ()) -> Shelf:
+    return Shelf(store, f"assets/campaigns/{campaign}/{stage}/{sku}", outside)

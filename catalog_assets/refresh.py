@@ -1,0 +1,195 @@
+"""The whole line over a catalog, in this process, through Dagster: what `catalog refresh` and `retry` do."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import dagster as dg
+
+from catalog_assets.campaign_files import Campaigns
+from catalog_assets.definitions import build_definitions, build_resources, line_infos
+from catalog_assets.environment import Environment
+from catalog_assets.instance import dagster_home, open_instance
+from catalog_assets.jobs import REPORTS_JOB, SCATTERED_JOB
+from catalog_assets.line_assets import LineInfo
+from catalog_assets.partitions import FORCE_TAG, contiguous_ranges, range_tags, register, registered
+from catalog_assets.quarantine import Quarantined, quarantined
+from catalog_assets.reporting import COUNT_TAG
+from catalog_assets.settings import load_settings
+from resources.store import CatalogStore
+from resources.uploads import UploadNote, scan_uploads
+
+# More separate ranges than this are cheaper as one run of the scattered-SKU job.
+MOST_RANGES = 4
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+class RefreshError(ValueError):
+    """The refresh could not start; the message says what was found and what to do."""
+
+
+@dataclass
+class Refreshed:
+    """What a refresh did. counts: SKUs by status and line. stopped: what lies in quarantine of these SKUs."""
+
+    skus: int
+    counts: dict[str, Counter[str]] = field(default_factory=dict)
+    stopped: list[Quarantined] = field(default_factory=list)
+    notes: tuple[UploadNote, ...] = ()
+    broken_runs: list[str] = field(default_factory=list)
+
+    @property
+    def made(self) -> int:
+        return sum(counts["made"] for counts in self.counts.values())
+
+    @property
+    def ok(self) -> bool:
+        return not self.stopped and not self.broken_runs
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is wanted of a refresh. skus: empty for all. campaigns: empty for those active now."""
+
+    skus: tuple[str, ...] = ()
+    campaigns: tuple[str, ...] = ()
+    force: bool = False
+    retry: bool = False
+    show_progress: bool = False
+
+
+def refresh(environment: Environment, campaigns: Campaigns, wish: Wish) -> Refreshed:
+    """Run the product line and the campaign lines over the wanted SKUs, then the reports.
+
+    Raises RefreshError for an unknown SKU or campaign or a missing upload folder, StoreError if the store cannot
+    be reached, SettingsError for a broken catalog.yaml.
+    """
+    resources = build_resources(environment, show_progress=wish.show_progress)
+    store = resources.catalog.open()
+    _check_root(environment.root)
+    load_settings(store)
+    chosen = _chosen(campaigns, wish.campaigns)
+    uploads = scan_uploads(store)
+    with open_instance(environment.root) as instance:
+        register(instance, uploads.skus)
+        skus = _wanted(wish.skus, registered(instance))
+        runner = _Runner(environment, campaigns, instance, wish)
+        result = Refreshed(skus=len(skus), notes=uploads.notes)
+        product, lines = line_infos(environment, campaigns)
+        runner.run([product, *(lines[name] for name in chosen)], skus, result)
+        runner.reports(result)
+    result.stopped = _stopped(store, skus, ["product", *chosen])
+    return result
+
+
+def _check_root(root: str) -> None:
+    if not root.startswith("s3://") and not (Path(root) / "uploads").is_dir():
+        raise RefreshError(
+            f"No folder {Path(root) / 'uploads'} was found: put the photos there, as <sku>.jpg or <sku>/<view>.jpg."
+        )
+
+
+def _chosen(campaigns: Campaigns, names: Sequence[str]) -> list[str]:
+    unknown = sorted(set(names) - set(campaigns.active))
+    if unknown:
+        known = ", ".join(sorted(campaigns.active))
+        raise RefreshError(f"No campaign named {', '.join(unknown)}; known are {known}.")
+    return list(dict.fromkeys(names)) or [campaign.name for campaign in campaigns.on(datetime.now(UTC))]
+
+
+def _wanted(names: Sequence[str], order: Sequence[str]) -> list[str]:
+    unknown = sorted(set(names) - set(order))
+    if unknown:
+        raise RefreshError(f"No SKU named {', '.join(unknown)}: there is no photo of it in the upload folder.")
+    return [sku for sku in order if not names or sku in set(names)]
+
+
+def _stopped(store: CatalogStore, skus: Iterable[str], lines: Sequence[str]) -> list[Quarantined]:
+    wanted = set(skus)
+    return [record for record in quarantined(store) if record.sku in wanted and record.line in lines]
+
+
+class _Runner:
+    """Runs lines in this process: ranges of neighbours as Dagster's range runs, scattered SKUs as one job."""
+
+    def __init__(
+        self, environment: Environment, campaigns: Campaigns, instance: dg.DagsterInstance, wish: Wish
+    ) -> None:
+        self.instance = instance
+        self.wish = wish
+        definitions = build_definitions(environment, campaigns, show_progress=wish.show_progress)
+        self.repository = definitions.get_repository_def()
+
+    def run(self, lines: Sequence[LineInfo], skus: Sequence[str], result: Refreshed) -> None:
+        if not skus:
+            return
+        order = registered(self.instance)
+        scattered = len(contiguous_ranges(skus, order, len(order))) > MOST_RANGES
+        if scattered or self.wish.retry:
+            self._scattered(lines, skus, result)
+            return
+        for line in lines:
+            for first, last, _ in contiguous_ranges(skus, order, line.batch):
+                self._execute(f"{line.name}_line_job", result, line.name, tags=range_tags(first, last))
+
+    def _scattered(self, lines: Sequence[LineInfo], skus: Sequence[str], result: Refreshed) -> None:
+        config = {
+            "skus": list(skus),
+            "campaigns": [line.name for line in lines[1:]],
+            "retry": self.wish.retry,
+        }
+        ops = {"ops": {"refresh_scattered_skus": {"config": config}}}
+        self._execute(SCATTERED_JOB, result, "scattered", config=ops)
+
+    def reports(self, result: Refreshed) -> None:
+        self._execute(REPORTS_JOB, result, "reports")
+
+    def _execute(
+        self,
+        job: str,
+        result: Refreshed,
+        line: str,
+        *,
+        tags: dict[str, str] | None = None,
+        config: dict[str, object] | None = None,
+    ) -> None:
+        """Run one job here. A failure that is not about pictures is kept as a broken run, not raised."""
+        force = {FORCE_TAG: "true"} if self.wish.force else {}
+        outcome = self.repository.get_job(job).execute_in_process(
+            instance=self.instance,
+            tags={**(tags or {}), **force},
+            run_config={**QUIET, **(config or {})},
+            raise_on_error=False,
+        )
+        run = self.instance.get_run_by_id(outcome.run_id)
+        found = run.tags if run else {}
+        counts = result.counts.setdefault(line, Counter())
+        for tag, value in found.items():
+            if tag.startswith(COUNT_TAG) and value.isdecimal():
+                counts[tag.removeprefix(COUNT_TAG)] += int(value)
+        if not outcome.success and found.get("outcome") != "rejections":
+            result.broken_runs.append(f"{job} (run {outcome.run_id}): {_why(self.instance, outcome.run_id)}")
+
+
+def _why(instance: dg.DagsterInstance, run_id: str) -> str:
+    """The first error message of a run, in one line."""
+    for entry in instance.all_logs(run_id, of_type=dg.DagsterEventType.STEP_FAILURE):
+        failure = entry.dagster_event.step_failure_data if entry.dagster_event else None
+        if failure and failure.error:
+            cause = failure.error.cause or failure.error
+            return " ".join(cause.message.split())[:500]
+    return "see the run's log in the Dagster UI"
+
+
+def with_root(environment: Environment, root: str | None) -> Environment:
+    return replace(environment, root=root) if root else environment
+
+
+def open_hint(root: str) -> str:
+    """The command that opens the Dagster UI on a catalog."""
+    where = root if root.startswith("s3://") else str(Path(root).absolute())
+    return f"DAGSTER_HOME={dagster_home(root)} CATALOG_ROOT={where} dagster dev"

@@ -1,0 +1,146 @@
+"""What a line tells Dagster: an event a SKU and asset, a check a SKU, and one failure that lists who stayed behind."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import dagster as dg
+
+from catalog_assets.line import Line, LineReport
+from catalog_assets.partitions import OUTCOME_TAG
+from catalog_assets.stage import StageResult
+
+LISTED_IN_FAILURE = 100
+COUNT_TAG = "catalog/"
+
+
+@dataclass
+class Reporter:
+    """Turns stage results into Dagster events of the assets under `prefix`.
+
+    A range run logs an event per SKU (`log`): exactly the SKUs that passed are materialized. A run of a single
+    SKU returns results instead (`results`), because only then may a downstream line follow in the same run;
+    doing both would record every materialization twice.
+    """
+
+    context: dg.OpExecutionContext | dg.AssetExecutionContext
+    line: Line
+    prefix: Sequence[str]
+    checks: Mapping[str, str] = field(default_factory=dict)
+
+    def key(self, asset: str) -> dg.AssetKey:
+        return dg.AssetKey([*self.prefix, asset])
+
+    def log(self, result: StageResult) -> None:
+        """Record one SKU's result of one stage."""
+        if result.goes_on:
+            self.context.log_event(
+                dg.AssetMaterialization(
+                    asset_key=self.key(result.stage),
+                    partition=result.sku,
+                    metadata=metadata(result),
+                    tags={
+                        # log_event carries no versions by itself: without these the UI shows stale as fresh.
+                        "dagster/code_version": self._code_version(result.stage),
+                        "dagster/data_version": result.data_version or result.status,
+                    },
+                )
+            )
+        if result.stage in self.checks and result.check is not None:
+            self.context.log_event(
+                dg.AssetCheckEvaluation(
+                    asset_key=self.key(result.stage),
+                    check_name=self.checks[result.stage],
+                    passed=result.check,
+                    partition=result.sku,
+                    metadata=check_metadata(result),
+                    description=result.rejection.message if result.rejection else None,
+                    blocking=False,
+                )
+            )
+
+    def results(self, results: Sequence[StageResult]) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+        """The results of the only SKU of a run."""
+        for result in results:
+            checks = list(self._check(result))
+            if result.goes_on:
+                yield dg.MaterializeResult(
+                    asset_key=self.key(result.stage),
+                    metadata=metadata(result),
+                    data_version=dg.DataVersion(result.data_version or result.status),
+                    check_results=checks,
+                )
+            else:
+                yield from checks
+
+    def _check(self, result: StageResult) -> Iterator[dg.AssetCheckResult]:
+        if result.stage in self.checks and result.check is not None:
+            yield dg.AssetCheckResult(
+                asset_key=self.key(result.stage),
+                check_name=self.checks[result.stage],
+                passed=result.check,
+                metadata=check_metadata(result),
+                description=result.rejection.message if result.rejection else None,
+            )
+
+    def _code_version(self, asset: str) -> str:
+        return next(stage.code_version for stage in self.line.stages if stage.asset == asset)
+
+
+def metadata(result: StageResult) -> dict[str, dg.MetadataValue | float | int | str]:
+    """A result's numbers under stable snake_case keys, its notes, and a thumbnail where it carries one."""
+    values: dict[str, dg.MetadataValue | float | int | str] = {"status": result.status, **result.metadata}
+    if result.notes:
+        values["notes"] = dg.MetadataValue.text("\n".join(result.notes[:20]))
+    if result.thumbnail:
+        values["thumbnail"] = inline_picture(result.thumbnail, "final")
+    return values
+
+
+def check_metadata(result: StageResult) -> dict[str, dg.MetadataValue | float | int | str]:
+    """The numbers a gate looked at, and its reason in words."""
+    values: dict[str, dg.MetadataValue | float | int | str] = dict(result.metadata)
+    if result.rejection is not None:
+        values.update(code=result.rejection.code, message=result.rejection.message, hint=result.rejection.hint)
+        if result.thumbnail:
+            values["thumbnail"] = inline_picture(result.thumbnail, "rejected")
+    return values
+
+
+def inline_picture(data: bytes, text: str, kind: str = "jpeg") -> dg.MetadataValue:
+    """A small picture shown by the UI itself. Every byte lies in the event log: keep it under 10 KB."""
+    return dg.MetadataValue.md(f"![{text}](data:image/{kind};base64,{base64.b64encode(data).decode()})")
+
+
+def conclude(context: dg.OpExecutionContext | dg.AssetExecutionContext, report: LineReport) -> None:
+    """Tag the run with its totals; if SKUs stayed behind, tag it with its outcome and fail it, listing them.
+
+    Raises dg.Failure, which Dagster must not retry: the same input would fail again.
+    """
+    context.instance.add_run_tags(context.run_id, run_tags(report))
+    context.log.info("%d SKUs: %s", report.skus, dict(report.statuses))
+    if not report.rejections:
+        return
+    lines = [
+        f"{sku}: {rejection.stage}: {rejection.code}: {rejection.message} {rejection.hint}"
+        for sku, rejection in sorted(report.rejections.items())
+    ]
+    shown = lines[:LISTED_IN_FAILURE]
+    if len(lines) > len(shown):
+        shown.append(f"... and {len(lines) - len(shown)} more, all in the quarantine")
+    raise dg.Failure(
+        description=f"{len(lines)} of {report.skus} SKUs did not pass ({report.reviews} of them wait for review):\n"
+        + "\n".join(shown),
+        metadata={"rejected": len(lines) - report.reviews, "needs_review": report.reviews},
+        allow_retries=False,
+    )
+
+
+def run_tags(report: LineReport) -> dict[str, str]:
+    """The run's totals as tags: `catalog/made`, `catalog/up_to_date` ..., and `outcome` if SKUs stayed behind."""
+    tags = {f"{COUNT_TAG}{status}": str(count) for status, count in report.statuses.items()}
+    if report.rejections:
+        tags[OUTCOME_TAG] = "error" if report.has_errors else "rejections"
+    return tags

@@ -1,0 +1,58 @@
+"""The bundled sample catalog: copied into a folder of its own, and what is expected to become of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from catalog_assets.quarantine import Quarantined
+
+SAMPLE = Path(__file__).parent / "sample"
+
+
+@dataclass(frozen=True)
+class Expected:
+    """rejected: the planted bad uploads and their codes. may_need_review: SKUs that are honestly hard."""
+
+    rejected: dict[str, str]
+    may_need_review: frozenset[str]
+
+
+def expected() -> Expected:
+    content = yaml.safe_load((SAMPLE / "expected.yaml").read_text(encoding="utf-8"))
+    return Expected(rejected=dict(content["rejected"]), may_need_review=frozenset(content["may_need_review"]))
+
+
+def copy_sample(root: Path) -> None:
+    """Put the sample's photos and catalog.csv under `root`; files that are already the same are left alone."""
+    for source in sorted(SAMPLE.rglob("*")):
+        inside = source.relative_to(SAMPLE)
+        if not source.is_file() or inside.parts[0] not in {"uploads", "catalog.csv"}:
+            continue
+        target = root / inside
+        data = source.read_bytes()
+        if target.is_file() and target.read_bytes() == data:
+            continue
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(data)
+
+
+def surprises(stopped: Iterable[Quarantined], want: Expected) -> list[str]:
+    """What differs from the expectation, one sentence each; empty if exactly the planted uploads were rejected."""
+    found = {record.sku: record for record in stopped if not record.rejection.is_review}
+    reviews = {record.sku for record in stopped if record.rejection.is_review}
+    said = [
+        f"{sku} should have been rejected as {code}, but was not."
+        for sku, code in sorted(want.rejected.items())
+        if sku not in found
+    ]
+    for sku, record in sorted(found.items()):
+        code = want.rejected.get(sku)
+        if code != record.rejection.code:
+            wanted = f"as {code}" if code else "not at all"
+            said.append(f"{sku} was rejected as {record.rejection.code} ({record.rejection.message}), expected {wanted}.")
+    said += [f"{sku} needs review, which was not expected." for sku in sorted(reviews - want.may_need_review)]
+    return said

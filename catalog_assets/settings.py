@@ -1,0 +1,113 @@
+"""catalog.yaml: settings of the product line and defaults for campaigns. Everything has a default."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from resources.imaging.decode import Limits
+from resources.store import CatalogStore, NotFound
+
+MAX_YAML_BYTES = 200_000
+
+
+class Strict(BaseModel):
+    """A part of a settings file: unknown keys are errors, values never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SettingsError(ValueError):
+    """A settings or campaign file that cannot be used; the message names file, field and fix."""
+
+
+class PhotoSettings(Strict):
+    max_megapixels: float = Field(100, gt=0, le=400, description="Larger photos are refused from their header.")
+    min_side: int = Field(200, ge=16, le=4000, description="Shortest side that is still usable, in pixels.")
+    max_aspect: float = Field(12, ge=1, le=100, description="Longest side divided by the shortest.")
+    working_max_side: int = Field(3000, ge=500, le=12000, description="Longer photos are reduced to this side.")
+
+    def limits(self) -> Limits:
+        return Limits(**self.model_dump())
+
+
+class Settings(Strict):
+    """The whole of catalog.yaml."""
+
+    photo: PhotoSettings = PhotoSettings()
+    matte: dict[str, float] = Field(default_factory=dict, description="Thresholds of the matte gate, by name.")
+    fidelity: dict[str, float] = Field(default_factory=dict, description="Thresholds of the fidelity gate.")
+    candidates: int = Field(2, ge=1, le=16, description="Candidates a scene, where a campaign does not say.")
+    scene_size: int = Field(1600, ge=500, le=4096, description="Side of a scene, in pixels.")
+    threads: int = Field(2, ge=1, le=64, description="SKUs worked on at once in one run.")
+    image_base_url: str = Field(
+        "https://images.example.com/",
+        pattern=r"^https?://\S+/$",
+        description="Where the exports will be served.",
+    )
+
+
+def load_settings(store: CatalogStore) -> Settings:
+    """Read catalog.yaml, or the defaults if there is none. Raises SettingsError."""
+    try:
+        data = store.read("catalog.yaml")
+    except NotFound:
+        return Settings()
+    return parse_yaml(data, "catalog.yaml", Settings)
+
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def parse_yaml(data: bytes, name: str, model: type[Model]) -> Model:
+    """Check a YAML file against its model. Raises SettingsError naming file, field and fix."""
+    if len(data) > MAX_YAML_BYTES:
+        raise SettingsError(f"{name}: {len(data)} bytes found, at most {MAX_YAML_BYTES} expected")
+    try:
+        content = yaml.load(data, Loader=_PlainLoader)  # noqa: S506 - a SafeLoader without aliases
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
+        raise SettingsError(f"{name}: not valid YAML: {_first_line(error)}. Mend the file.") from error
+    content = {} if content is None else content
+    if not isinstance(content, dict):
+        raise SettingsError(f"{name}: {type(content).__name__} found, a mapping (name: value) expected")
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        raise SettingsError("; ".join(_say(name, problem) for problem in error.errors())) from error
+
+
+Thresholds = TypeVar("Thresholds")
+
+
+def adjusted(defaults: Thresholds, changes: Mapping[str, float], where: str) -> Thresholds:
+    """The thresholds (a dataclass) with the named ones changed. Raises SettingsError for an unknown name."""
+    known = [field.name for field in fields(defaults)]  # type: ignore[arg-type]
+    unknown = sorted(set(changes) - set(known))
+    if unknown:
+        raise SettingsError(f"{where}: no threshold {', '.join(unknown)}; known are {', '.join(known)}")
+    return replace(defaults, **changes)  # type: ignore[type-var]
+
+
+class _PlainLoader(yaml.SafeLoader):
+    """YAML without aliases: a few lines of them can stand for gigabytes."""
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("aliases (*name) are not allowed here, write the value out")
+        return super().compose_node(parent, index)
+
+
+def _say(name: str, problem: Any) -> str:
+    where = ".".join(str(part) for part in problem["loc"]) or "file"
+    if problem["type"] == "extra_forbidden":
+        return f"{name}: {where}: no such setting; remove it or mend its spelling"
+    found = repr(problem.get("input"))[:80]
+    return f"{name}: {where}: {problem['msg']} (found {found}); mend this value"
+
+
+def _first_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]

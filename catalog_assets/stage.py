@@ -1,0 +1,108 @@
+"""What a stage is: one asset's work for a few SKUs, and what it says of each of them."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from catalog_assets.records import Record, fingerprint
+from resources.verdicts import Rejection
+
+Status = Literal["made", "up_to_date", "not_selected", "retired", "review", "rejected", "not_attempted"]
+
+GOES_ON: frozenset[str] = frozenset({"made", "up_to_date", "not_selected", "retired"})
+
+
+@dataclass(frozen=True, slots=True)
+class StageResult:
+    """What one stage says of one SKU. Holds numbers only, so that a long batch stays small in memory.
+
+    status: made, up_to_date, not_selected and retired go on; rejected and review stop the SKU with a
+    rejection; not_attempted stops it silently, because an earlier line already said why.
+    check: whether the stage's gate passed, None where nothing was judged.
+    """
+
+    stage: str
+    sku: str
+    status: Status
+    data_version: str = ""
+    metadata: Mapping[str, float | int | str] = field(default_factory=dict)
+    rejection: Rejection | None = None
+    check: bool | None = None
+    thumbnail: bytes | None = None
+    notes: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+    @property
+    def goes_on(self) -> bool:
+        return self.status in GOES_ON
+
+
+class Stage(ABC):
+    """One asset's work. `asset` is the asset's name, `code_version` changes whenever its output would."""
+
+    asset: str
+    code_version: str
+    check: str | None = None
+
+    @abstractmethod
+    def run(self, skus: Sequence[str]) -> list[StageResult]:
+        """Make what is missing for each SKU, in order: one result a SKU.
+
+        Expected failures are results. An exception stands for the whole group: the line then tries the SKUs
+        one by one, so that it is charged to the one that raised it.
+        """
+
+
+def summarise(
+    stage: str, sku: str, records: Sequence[Record], *, fresh: bool, rejection: Rejection | None = None
+) -> StageResult:
+    """The stage's result for a SKU from the records of its views, candidates or marketplaces.
+
+    rejection: what stops the SKU, if anything; a record's own rejection only becomes a note.
+    """
+    metadata: dict[str, Any] = {
+        "pictures": sum(1 for record in records if record.passed),
+        "seconds": round(sum(record.seconds for record in records), 3),
+        "bytes": sum(record.bytes for record in records),
+        "cost_usd": round(sum(record.cost_usd for record in records), 6),
+    }
+    engines = sorted({record.engine.name for record in records if record.engine})
+    if engines:
+        metadata["engine"] = ", ".join(engines)
+    for name in sorted({name for record in records for name in record.measures}):
+        values = [record.measures[name] for record in records if name in record.measures]
+        metadata[name] = round(sum(values) / len(values), 6)
+    status: Status = "made" if fresh else "up_to_date"
+    if rejection is not None:
+        status = "review" if rejection.is_review else "rejected"
+    return StageResult(
+        stage=stage,
+        sku=sku,
+        status=status,
+        data_version=_data_version(records),
+        metadata=metadata,
+        rejection=rejection,
+        check=rejection is None,
+        notes=tuple(sorted({note for record in records for note in _notes(record)})),
+        seconds=metadata["seconds"] if fresh else 0.0,
+    )
+
+
+def any_new(records: Sequence[Record], before: Sequence[Record]) -> bool:
+    """True if any of the records was written since `before` was read."""
+    known = {id(record) for record in before}
+    return any(id(record) not in known for record in records)
+
+
+def _notes(record: Record) -> list[str]:
+    """The notes of a record, and why it was left out if it was."""
+    left_out = [f"{record.name}: {record.rejection.message}"] if record.rejection else []
+    return [*record.notes, *left_out]
+
+
+def _data_version(records: Sequence[Record]) -> str:
+    """Same outputs, same version: the content hashes of everything the records name."""
+    return fingerprint({record.name: sorted(file.sha256 for file in record.files.values()) for record in records})

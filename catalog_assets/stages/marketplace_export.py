@@ -1,0 +1,225 @@
+"""Stage marketplace_export: pictures ready to upload, rendered for each marketplace and checked on their own bytes."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from resources.marketplaces.manifests import export_name
+
+from catalog_assets.campaign_files import EVERGREEN, Campaign
+from catalog_assets.context import RunContext
+from catalog_assets.records import FileRef, Record, Shelf, campaign_shelf, fingerprint, read_file
+from catalog_assets.stage import Stage, StageResult, any_new, summarise
+from catalog_assets.stages.cutout import current_cutouts
+from catalog_assets.stages.scene_variants import set_aside
+from catalog_assets.stages.scored_finals import ScoredFinals
+from resources.imaging.encode import read_rgb
+from resources.marketplaces.compliance import check
+from resources.marketplaces.render import Rendered, render_lifestyle, render_whites
+from resources.marketplaces.rules import SLOTS, MarketplaceRules, Slot, load_rules
+from resources.verdicts import Rejection, Verdict
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One picture that a marketplace should get: its slot, its place there, and the record it is made from."""
+
+    slot: Slot
+    index: int
+    source: Record
+
+    @property
+    def role(self) -> str:
+        return self.slot if self.slot == "main" else f"{self.slot}{self.index}"
+
+    @property
+    def picture(self) -> FileRef:
+        return self.source.files["final" if self.slot == "lifestyle" else "cutout"]
+
+
+class MarketplaceExport(Stage):
+    """White pictures (evergreen) and lifestyle pictures for every marketplace of a campaign.
+
+    A main picture that breaks a rule keeps the SKU out of that marketplace; another one is left out, and said.
+    """
+
+    asset = "marketplace_export"
+    code_version = "1"
+    check = "compliance"
+
+    def __init__(self, context: RunContext, campaign: Campaign) -> None:
+        self.context = context
+        self.campaign = campaign
+        known = load_rules().rules
+        self.rules = {name: known[name] for name in campaign.marketplaces}
+
+    def run(self, skus: Sequence[str]) -> list[StageResult]:
+        return [self._export(sku) for sku in skus]
+
+    def _export(self, sku: str) -> StageResult:
+        cutouts = current_cutouts(self.context, sku)
+        finals = self._finals(sku, cutouts)
+        shelf = self._shelf(sku)
+        stopped = set_aside(self.asset, sku, self.context, self.campaign, ready=bool(cutouts and finals))
+        if stopped is not None:
+            if stopped.goes_on:  # retired or no longer selected: what was exported goes
+                shelf.keep_only(())
+            return stopped
+        before = shelf.records()
+        renders = _Renders(self.context, list(self.rules.values()))
+        records = [self._marketplace(shelf, sku, rules, cutouts, finals, renders) for rules in self.rules.values()]
+        shelf.keep_only(self.rules)
+        rejection = next((record.rejection for record in records if record.rejection), None)
+        return summarise(self.asset, sku, records, fresh=any_new(records, before), rejection=rejection)
+
+    def _shelf(self, sku: str) -> Shelf:
+        made = self.context.store.children("exports")
+        outside = tuple(f"exports/{name}/{self.campaign.name}/{sku}" for name in sorted({*made, *self.rules}))
+        return campaign_shelf(self.context.store, self.campaign.name, self.asset, sku, outside)
+
+    def _finals(self, sku: str, cutouts: Sequence[Record]) -> list[Record]:
+        """The accepted finals of the current cut-out. No verdict, no final; no final, no export."""
+        current = {record.files["cutout"].sha256 for record in cutouts}
+        shelf = campaign_shelf(self.context.store, self.campaign.name, ScoredFinals.asset, sku)
+        return [
+            record
+            for record in shelf.records()
+            if record.passed and "final" in record.files and record.inputs.get("cutout") in current
+        ]
+
+    def _plan(self, cutouts: Sequence[Record], finals: Sequence[Record]) -> Iterator[Planned]:
+        if self.campaign.name == EVERGREEN:
+            yield from (Planned("main", 1, record) for record in cutouts if record.facts["main"])
+            others = [record for record in cutouts if not record.facts["main"]]
+            yield from (Planned("additional", index, record) for index, record in enumerate(others, 1))
+        yield from (Planned("lifestyle", index, record) for index, record in enumerate(finals, 1))
+
+    def _marketplace(
+        self,
+        shelf: Shelf,
+        sku: str,
+        rules: MarketplaceRules,
+        cutouts: Sequence[Record],
+        finals: Sequence[Record],
+        renders: _Renders,
+    ) -> Record:
+        plan = list(self._plan(cutouts, finals))
+        asin = self.context.products.get(sku).asin
+        wanted = fingerprint(
+            {
+                "pictures": [[planned.role, planned.picture.sha256] for planned in plan],
+                "rules": [rules.fingerprint(slot) for slot in SLOTS],
+                "asin": asin,
+                "code": self.code_version,
+            }
+        )
+        current = None if self.context.force else shelf.current(rules.name, wanted)
+        if current is not None:
+            return current
+        started = time.perf_counter()
+        done = _Export(self.context, self.campaign, rules, sku, asin)
+        for planned in plan:
+            done.add(planned, renders)
+        return shelf.save(
+            Record(
+                stage=self.asset,
+                sku=sku,
+                name=rules.name,
+                status="rejected" if done.rejection else "accepted",
+                fingerprint=wanted,
+                files={} if done.rejection else done.files,
+                facts={"files": [] if done.rejection else done.facts, "compliance": done.verdicts},
+                rejection=done.rejection,
+                notes=tuple(done.notes),
+                seconds=round(time.perf_counter() - started, 4),
+            )
+        )
+
+
+class _Renders:
+    """Renders of one SKU: a white picture is rendered once for all marketplaces whose rules agree."""
+
+    def __init__(self, context: RunContext, rules: Sequence[MarketplaceRules]) -> None:
+        self.context = context
+        self.rules = rules
+        self._whites: dict[tuple[str, Slot], dict[str, Rendered | Rejection]] = {}
+
+    def render(self, planned: Planned, rules: MarketplaceRules) -> Rendered | Rejection:
+        if planned.slot == "lifestyle":
+            final = read_rgb(read_file(self.context.store, planned.picture))
+            return render_lifestyle(final, rules, kind="procedural_scene")
+        key = (planned.picture.sha256, planned.slot)
+        if key not in self._whites:
+            self._whites[key] = render_whites(self.context.rgba(planned.picture), self.rules, planned.slot)
+        return self._whites[key][rules.name]
+
+
+class _Export:
+    """The files of one SKU for one marketplace, as they are made, checked and written."""
+
+    def __init__(self, context: RunContext, campaign: Campaign, rules: MarketplaceRules, sku: str, asin: str) -> None:
+        self.context = context
+        self.campaign = campaign
+        self.rules = rules
+        self.sku = sku
+        self.asin = asin
+        self.files: dict[str, FileRef] = {}
+        self.facts: list[dict[str, Any]] = []
+        self.verdicts: dict[str, Any] = {}
+        self.notes: list[str] = []
+        self.rejection: Rejection | None = None
+
+    def add(self, planned: Planned, renders: _Renders) -> None:
+        """Render one picture, check its bytes, and write it if it keeps every rule."""
+        allowed = self.rules.slot(planned.slot).allowed
+        if not allowed.value:
+            self.notes.append(f"{self.rules.name}: {planned.role} left out: {allowed.reason}")
+            return
+        rendered = renders.render(planned, self.rules)
+        if isinstance(rendered, Rejection):
+            self._leave_out(planned, rendered)
+            return
+        name = export_name(self.rules, self.sku, planned.slot, planned.index, self.asin, rendered)
+        verdict = check(rendered.data, name, self.rules, planned.slot)
+        self.verdicts[planned.role] = verdict.as_dict()
+        if not verdict.accepted:
+            self._leave_out(planned, _refused(verdict))
+            return
+        self._write(planned, name, rendered)
+
+    def _leave_out(self, planned: Planned, reason: Rejection) -> None:
+        """A main picture decides for the marketplace; any other is left out with a note."""
+        if planned.slot == "main":
+            self.rejection = self.rejection or replace(reason, message=f"{self.rules.title}: {reason.message}")
+        else:
+            self.notes.append(f"{self.rules.name}: {planned.role} left out: {reason.message}")
+
+    def _write(self, planned: Planned, name: str, rendered: Rendered) -> None:
+        key = f"exports/{self.rules.name}/{self.campaign.name}/{self.sku}/{name}"
+        self.context.store.write(key, rendered.data)
+        digest = hashlib.sha256(rendered.data).hexdigest()
+        self.files[planned.role] = FileRef(key=key, sha256=digest, bytes=len(rendered.data))
+        self.notes += [f"{self.rules.name}: {planned.role}: {note}" for note in rendered.notes]
+        self.facts.append(
+            {
+                "role": planned.role,
+                "slot": planned.slot,
+                "view": planned.source.facts.get("view", planned.source.name),
+                "scene": planned.source.facts.get("scene", ""),
+                "name": name,
+                "width": rendered.width,
+                "height": rendered.height,
+                "fill": rendered.fill,
+            }
+        )
+
+
+def _refused(verdict: Verdict) -> Rejection:
+    reason = verdict.rejection("")
+    if reason is None:
+        raise ValueError("an accepted verdict refuses nothing")
+    return reason

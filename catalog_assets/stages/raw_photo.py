@@ -1,0 +1,152 @@
+"""Stage raw_photo: takes an uploaded photo in, unchanged, if it can be used at all."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+
+from catalog_assets.context import RunContext
+from catalog_assets.records import Record, Shelf, fingerprint, product_shelf
+from catalog_assets.stage import Stage, StageResult, any_new, summarise
+from resources.imaging.decode import decode_photo
+from resources.imaging.encode import preview
+from resources.store import NotFound
+from resources.uploads import SkuUploads, UploadedView, main_view, wanted_view_missing
+from resources.verdicts import Rejection
+
+NO_UPLOAD = Rejection(
+    code="no_upload",
+    message="There is no photo of this product in the upload folder.",
+    hint="Upload a photo named like the SKU, or remove the SKU from the list of partitions.",
+)
+
+EXTENSIONS = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp", "GIF": "gif", "TIFF": "tif", "BMP": "bmp"}
+
+
+class RawPhoto(Stage):
+    """Keeps the original bytes of every view, with what is known of them and a small preview."""
+
+    asset = "raw_photo"
+    code_version = "1"
+    check = "usable_photo"
+
+    def __init__(self, context: RunContext) -> None:
+        self.context = context
+
+    def run(self, skus: Sequence[str]) -> list[StageResult]:
+        return [self._take_in(sku) for sku in skus]
+
+    def _take_in(self, sku: str) -> StageResult:
+        upload = self.context.uploads.skus.get(sku)
+        shelf = product_shelf(self.context.store, self.asset, sku)
+        if upload is None:
+            if shelf.records():
+                return StageResult(self.asset, sku, "retired", notes=("The upload is gone.",))
+            return StageResult(self.asset, sku, "rejected", rejection=NO_UPLOAD, check=False)
+        if upload.problems:
+            return StageResult(self.asset, sku, "rejected", rejection=upload.problems[0], check=False)
+        return self._take_in_views(upload, shelf)
+
+    def _take_in_views(self, upload: SkuUploads, shelf: Shelf) -> StageResult:
+        wanted = self.context.products.get(upload.sku).main_view
+        names = [view.view for view in upload.views]
+        main = main_view(names, wanted)
+        missing = wanted_view_missing(names, wanted)
+        before = shelf.records()
+        records = [
+            self._view(shelf, upload.sku, view, main=view.view == main, note=missing if view.view == main else "")
+            for view in upload.views
+        ]
+        fresh = any_new(records, before)
+        shelf.keep_only(names)
+        stopped = next((record.rejection for record in records if record.facts.get("main")), None)
+        return summarise(self.asset, upload.sku, records, fresh=fresh, rejection=stopped)
+
+    def _view(self, shelf: Shelf, sku: str, view: UploadedView, *, main: bool, note: str) -> Record:
+        """The record of one view, made anew only if the photo's content or what we ask of photos changed."""
+        before = shelf.record(view.view)
+        content = self._known_content(before, view)
+        data = b""
+        if content is None:
+            try:
+                data = b"" if view.problem else self.context.store.read(view.key)
+            except NotFound:
+                raise ConnectionError(f"{view.key} went away while it was read") from None
+            content = hashlib.sha256(data).hexdigest()
+        wanted = fingerprint(
+            {
+                "content": content,
+                "problem": view.problem.code if view.problem else "",
+                "photo": asdict(self.context.settings.photo.limits()),
+                "main": main,
+                "note": note,
+                "code": self.code_version,
+            }
+        )
+        current = None if self.context.force else shelf.current(view.view, wanted)
+        if current is not None:
+            if current.inputs.get("token") == view.token:
+                return current
+            return shelf.save(_with_token(current, view.token))
+        if not data and not view.problem:
+            data = self.context.store.read(view.key)
+        return self._make(
+            shelf,
+            sku,
+            view,
+            data,
+            Record(
+                stage=self.asset,
+                sku=sku,
+                name=view.view,
+                status="made",
+                fingerprint=wanted,
+                inputs={"content": content, "key": view.key, "token": view.token},
+                facts={"main": main, "title": view.title},
+                notes=(note,) if note else (),
+            ),
+        )
+
+    def _known_content(self, before: Record | None, view: UploadedView) -> str | None:
+        """The content hash on record, if the upload did not change since. `force` reads everything again."""
+        if before is None or self.context.force or before.inputs.get("token") != view.token:
+            return None
+        return str(before.inputs["content"])
+
+    def _make(self, shelf: Shelf, sku: str, view: UploadedView, data: bytes, blank: Record) -> Record:
+        started = time.perf_counter()
+        photo = view.problem or decode_photo(data, self.context.settings.photo.limits())
+        if isinstance(photo, Rejection):
+            rejection = replace(photo, stage=self.asset)
+            return shelf.save(replace(blank, status="rejected", rejection=rejection))
+        height, width = photo.rgb.shape[:2]
+        extension = EXTENSIONS.get(photo.format, photo.format.lower())
+        files = {
+            "photo": shelf.put(view.view, extension, data),
+            "preview": shelf.put(f"{view.view}.preview", "webp", preview(photo.rgb)),
+        }
+        self.context.remember_photo(files["photo"].sha256, photo)
+        return shelf.save(
+            replace(
+                blank,
+                files=files,
+                measures={"megapixels": round(width * height / 1e6, 3)},
+                facts={
+                    **blank.facts,
+                    "width": width,
+                    "height": height,
+                    "format": photo.format,
+                    "source_size": list(photo.source_size),
+                    "own_alpha": photo.alpha is not None,
+                },
+                notes=(*blank.notes, *photo.notes),
+                seconds=round(time.perf_counter() - started, 4),
+            )
+        )
+
+
+def _with_token(record: Record, token: str) -> Record:
+    """The same record for a file that was touched but not changed."""
+    return replace(record, inputs={**record.inputs, "token": token})

@@ -1,0 +1,183 @@
+"""Stage scene_variants: candidates of the product in each scene of a campaign."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+
+from catalog_assets.campaign_files import Campaign
+from catalog_assets.context import RunContext
+from catalog_assets.records import EngineRef, Record, Shelf, campaign_shelf, fingerprint
+from catalog_assets.stage import Stage, StageResult, any_new, summarise
+from catalog_assets.stages.cutout import current_cutouts
+from resources.imaging.encode import preview, webp_lossless
+from resources.scenes.engine import Candidate, Pose, SceneJob, scene_seed
+from resources.scenes.templates import SceneTemplate, load_templates
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One candidate that a campaign wants of a cut-out."""
+
+    cutout: Record
+    template: SceneTemplate
+    number: int
+    attempt: int
+    seed: int
+
+    @property
+    def name(self) -> str:
+        return f"{self.cutout.name}.{self.template.name}.c{self.number}.a{self.attempt}"
+
+
+class SceneVariants(Stage):
+    """Seeded candidates for the main view: the same SKU, scene, attempt and period give the same pictures."""
+
+    asset = "scene_variants"
+    code_version = "1"
+
+    def __init__(self, context: RunContext, campaign: Campaign, period: str) -> None:
+        self.context = context
+        self.campaign = campaign
+        self.period = period
+        templates = load_templates()
+        self.scenes = [(templates[scene.template], scene.candidates) for scene in campaign.scenes]
+
+    def run(self, skus: Sequence[str]) -> list[StageResult]:
+        return [self._variants(sku) for sku in skus]
+
+    def _variants(self, sku: str) -> StageResult:
+        cutouts = current_cutouts(self.context, sku)
+        shelf = campaign_shelf(self.context.store, self.campaign.name, self.asset, sku)
+        stopped = set_aside(self.asset, sku, self.context, self.campaign, ready=bool(cutouts))
+        if stopped is not None:
+            return stopped
+        cutout = next(record for record in cutouts if record.facts["main"])
+        before = shelf.records()
+        base = self._base(cutout)
+        attempt = self._attempt(before, base)
+        records = []
+        for variants in self._wanted(cutout, attempt):
+            records += self._scene(shelf, variants, base)
+        earlier = [record.name for record in before if record.inputs["base"] == base]
+        shelf.keep_only([*earlier, *(record.name for record in records)])
+        return summarise(self.asset, sku, records, fresh=any_new(records, before))
+
+    def _base(self, cutout: Record) -> str:
+        """What all attempts at this SKU share. Another photo or another period starts with attempt 1 again."""
+        return fingerprint({"cutout": cutout.files["cutout"].sha256, "period": self.period})
+
+    def _attempt(self, before: Sequence[Record], base: str) -> int:
+        """The last attempt on record, or the next one where a new attempt is asked for."""
+        last = max((int(r.facts["attempt"]) for r in before if r.inputs["base"] == base), default=0)
+        return last + 1 if self.context.retry or last == 0 else last
+
+    def _wanted(self, cutout: Record, attempt: int) -> Iterator[list[Variant]]:
+        """The candidates of each scene."""
+        for template, candidates in self.scenes:
+            count = candidates or self.context.settings.candidates
+            yield [
+                Variant(
+                    cutout,
+                    template,
+                    number,
+                    attempt,
+                    seed=scene_seed(
+                        cutout.sku,
+                        cutout.name,
+                        self.campaign.name,
+                        template.name,
+                        number,
+                        attempt,
+                        self.period,
+                    ),
+                )
+                for number in range(1, count + 1)
+            ]
+
+    def _scene(self, shelf: Shelf, variants: list[Variant], base: str) -> list[Record]:
+        """The records of one scene's candidates; those that are missing are composed in one batch."""
+        blanks = {variant.name: self._blank(variant, base) for variant in variants}
+        found = {
+            name: None if self.context.force else shelf.current(name, blank.fingerprint)
+            for name, blank in blanks.items()
+        }
+        missing = [variant for variant in variants if found[variant.name] is None]
+        if missing:
+            started = time.perf_counter()
+            engine = self.context.engines.scene_engine(self.campaign.engine)
+            candidates = engine.compose([self._job(variant) for variant in missing])
+            seconds = (time.perf_counter() - started) / len(missing)
+            for variant, candidate in zip(missing, candidates, strict=True):
+                found[variant.name] = self._save(shelf, blanks[variant.name], candidate, seconds)
+        return [record for record in found.values() if record is not None]
+
+    def _blank(self, variant: Variant, base: str) -> Record:
+        engine = self.context.engines.scene_engine(self.campaign.engine)
+        return Record(
+            stage=self.asset,
+            sku=variant.cutout.sku,
+            name=variant.name,
+            status="made",
+            fingerprint=fingerprint(
+                {
+                    "cutout": variant.cutout.files["cutout"].sha256,
+                    "template": variant.template.model_dump(mode="json"),
+                    "size": self.context.settings.scene_size,
+                    "pose": self._pose(variant.cutout.sku),
+                    "seed": variant.seed,
+                    "engine": [engine.name, engine.revision],
+                    "code": self.code_version,
+                }
+            ),
+            inputs={"base": base, "cutout": variant.cutout.files["cutout"].sha256},
+            facts={
+                "view": variant.cutout.name,
+                "scene": variant.template.name,
+                "candidate": variant.number,
+                "attempt": variant.attempt,
+                "seed": variant.seed,
+                "period": self.period,
+            },
+            engine=EngineRef(engine.name, engine.revision, engine.device),
+        )
+
+    def _job(self, variant: Variant) -> SceneJob:
+        size = self.context.settings.scene_size
+        return SceneJob(
+            cutout=self.context.rgba(variant.cutout.files["cutout"]),
+            template=variant.template,
+            seed=variant.seed,
+            size=(size, size),
+            pose=self._pose(variant.cutout.sku),
+        )
+
+    def _pose(self, sku: str) -> Pose:
+        return self.context.products.get(sku).pose or "standing"
+
+    def _save(self, shelf: Shelf, blank: Record, candidate: Candidate, seconds: float) -> Record:
+        files = {
+            "picture": shelf.put(blank.name, "webp", webp_lossless(candidate.rgb)),
+            "preview": shelf.put(f"{blank.name}.preview", "webp", preview(candidate.rgb)),
+        }
+        return shelf.save(
+            replace(
+                blank,
+                files=files,
+                facts={**blank.facts, "placement": asdict(candidate.placement)},
+                notes=candidate.notes,
+                seconds=round(seconds, 4),
+            )
+        )
+
+
+def set_aside(asset: str, sku: str, context: RunContext, campaign: Campaign, *, ready: bool) -> StageResult | None:
+    """Why a campaign has nothing to do for a SKU: its upload is gone, it is not selected, or it is not ready."""
+    if sku not in context.uploads.skus:
+        return StageResult(asset, sku, "retired", notes=("The upload is gone.",))
+    if not campaign.selects(context.products.get(sku)):
+        return StageResult(asset, sku, "not_selected", notes=(f"Not selected by campaign {campaign.name}.",))
+    if not ready:
+        return StageResult(asset, sku, "not_attempted", notes=("The stage before has not passed for this SKU.",))
+    return None

@@ -1,0 +1,45 @@
+"""The catalog store as a Dagster resource."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dagster as dg
+from dagster_aws.s3 import S3Resource
+from pydantic import Field, PrivateAttr
+
+from resources.storage.s3 import MAX_ATTEMPTS
+from resources.store import CatalogStore, open_store
+
+
+class CatalogResource(dg.ConfigurableResource):
+    """Opens the catalog store: a local folder, or a bucket that the nested `s3` resource gives access to.
+
+    Examples:
+        CatalogResource(root="./catalog")
+        CatalogResource(root="s3://shop/catalog", s3=S3Resource(endpoint_url="http://minio:9000"))
+    """
+
+    root: str = Field(description="Folder of the catalog, or s3://bucket/prefix.")
+    s3: S3Resource = Field(
+        default=S3Resource(),
+        description="Credentials, endpoint and region for an s3:// root; a local root does not use it.",
+    )
+
+    _store: CatalogStore | None = PrivateAttr(default=None)
+
+    def open(self) -> CatalogStore:
+        """The store, made at the first call and kept. Raises StoreError for a root that makes no sense."""
+        if self._store is None:
+            self._store = open_store(self.root, self._s3_client)
+        return self._store
+
+    @property
+    def is_s3(self) -> bool:
+        """True if the root is a bucket: objects there appear whole, a local file may be half written."""
+        return self.root.startswith("s3://")
+
+    def _s3_client(self) -> Any:
+        # The resource's own default is five retries; two are promised. The first try does not count here.
+        retries = min(self.s3.max_attempts, MAX_ATTEMPTS - 1)
+        return self.s3.model_copy(update={"max_attempts": retries}).get_client()

@@ -1,0 +1,215 @@
+"""Colour arithmetic on arrays: sRGB and linear light, CIELAB, CIEDE2000, resizing of transparent pictures.
+
+Everything is element by element in float32, with no matrix library, so that the same pixels give the same
+bits whatever the picture's size or the number of threads.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+U8 = NDArray[np.uint8]
+F32 = NDArray[np.float32]
+
+# Linear RGB (sRGB primaries, IEC 61966-2-1) to XYZ.
+_RGB_TO_XYZ = np.array(
+    [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]]
+)
+# Each row over its own sum: XYZ relative to the D65 white, so that every grey has a = b = 0 exactly enough.
+_RGB_TO_RELATIVE_XYZ = (_RGB_TO_XYZ / _RGB_TO_XYZ.sum(axis=1, keepdims=True)).astype(np.float32)
+# CIE 15: below this the cube root is replaced by its tangent.
+_LAB_EPSILON = np.float32((6 / 29) ** 3)
+_LAB_SLOPE = np.float32((29 / 6) ** 2 / 3)
+_LAB_OFFSET = np.float32(4 / 29)
+_25_POW_7 = 25.0**7
+# Under this coverage a resampled colour is a quotient of two small numbers, and ringing can spoil it.
+_THIN_ALPHA = 1 / 32
+
+
+@lru_cache(maxsize=1)
+def _linear_table() -> F32:
+    """256 values: linear light of each sRGB level (IEC 61966-2-1)."""
+    level = np.arange(256) / 255
+    table = np.where(level <= 0.04045, level / 12.92, ((level + 0.055) / 1.055) ** 2.4).astype(np.float32)
+    table.flags.writeable = False
+    return table
+
+
+@lru_cache(maxsize=1)
+def _srgb_table() -> U8:
+    """65536 values: sRGB level of each 16-bit linear value; the steps are at most 0.05 of a level."""
+    linear = np.arange(65536) / 65535
+    level = np.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055)
+    table = np.rint(level * 255).astype(np.uint8)
+    table.flags.writeable = False
+    return table
+
+
+def srgb_to_linear(rgb: U8) -> F32:
+    """Linear light, 0..1 float32, of sRGB levels.
+
+    rgb: uint8 of any shape. Returns the same shape. IEC 61966-2-1 through a table.
+    """
+    linear: F32 = _linear_table()[rgb]
+    return linear
+
+
+def linear_to_srgb(linear: F32) -> U8:
+    """sRGB levels of linear light; the inverse of `srgb_to_linear`, exact for all 256 levels.
+
+    linear: float32 of any shape; clipped to 0..1. Returns uint8 of the same shape.
+    """
+    index = np.clip(linear, 0.0, 1.0) * np.float32(65535) + np.float32(0.5)
+    levels: U8 = _srgb_table()[index.astype(np.uint16)]
+    return levels
+
+
+def rgb_to_lab(rgb: U8) -> F32:
+    """CIELAB (D65, 2 degrees) of sRGB levels.
+
+    rgb: (..., 3) uint8. Returns (..., 3) float32: L 0..100, a and b about -110..110; within 1e-3 of float64.
+    Formula: CIE 15:2004. OpenCV's float Lab is off by up to 0.46 in CIEDE2000, hence not used.
+    """
+    table = _linear_table()
+    red, green, blue = table[rgb[..., 0]], table[rgb[..., 1]], table[rgb[..., 2]]
+    x, y, z = (_lab_curve(row[0] * red + row[1] * green + row[2] * blue) for row in _RGB_TO_RELATIVE_XYZ)
+    lab = np.empty(rgb.shape, np.float32)
+    lab[..., 0] = np.float32(116) * y - np.float32(16)
+    lab[..., 1] = np.float32(500) * (x - y)
+    lab[..., 2] = np.float32(200) * (y - z)
+    return lab
+
+
+def _lab_curve(ratio: F32) -> F32:
+    curve: F32 = np.cbrt(ratio)
+    low = ratio <= _LAB_EPSILON
+    curve[low] = ratio[low] * _LAB_SLOPE + _LAB_OFFSET
+    return curve
+
+
+def delta_e_2000(lab1: NDArray[Any], lab2: NDArray[Any]) -> NDArray[Any]:
+    """CIEDE2000 colour difference (kL = kC = kH = 1) of two Lab arrays.
+
+    lab1, lab2: (..., 3), float32 or float64, broadcast against each other. Returns (...), >= 0, in the wider
+    type; float32 is within 1e-4 of float64. About 1 is just visible side by side.
+    Formula: Sharma, Wu, Dalal (2005), "The CIEDE2000 color-difference formula", equations 2 to 22.
+    """
+    l1, a1, b1 = lab1[..., 0], lab1[..., 1], lab1[..., 2]
+    l2, a2, b2 = lab2[..., 0], lab2[..., 1], lab2[..., 2]
+    mean_c7 = ((np.hypot(a1, b1) + np.hypot(a2, b2)) / 2) ** 7
+    stretch = 1.5 - 0.5 * np.sqrt(mean_c7 / (mean_c7 + _25_POW_7))
+    a1, a2 = a1 * stretch, a2 * stretch
+    c1, c2 = np.hypot(a1, b1), np.hypot(a2, b2)
+    hue1, hue2 = _hue(a1, b1), _hue(a2, b2)
+
+    coloured = c1 * c2 > 0
+    turn = hue2 - hue1
+    far = np.abs(turn) > math.pi
+    turn = np.where(coloured, turn - 2 * math.pi * np.sign(turn) * far, 0)
+    total = hue1 + hue2
+    # The mean of two angles lies on the short arc between them (equation 14).
+    wrapped = np.where(far, np.where(total < 2 * math.pi, total + 2 * math.pi, total - 2 * math.pi), total)
+    mean_hue = np.where(coloured, wrapped / 2, total)
+
+    mean_c = (c1 + c2) / 2
+    s_l, s_c, s_h, rotation = _weights((l1 + l2) / 2, mean_c, mean_hue)
+    d_l = (l2 - l1) / s_l
+    d_c = (c2 - c1) / s_c
+    d_h = 2 * np.sqrt(c1 * c2) * np.sin(turn / 2) / s_h
+    squared = d_l * d_l + d_c * d_c + d_h * d_h + rotation * d_c * d_h
+    result: NDArray[Any] = np.sqrt(np.maximum(squared, 0))
+    return result
+
+
+def _hue(a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
+    """Hue angle in radians, 0 to 2 pi; 0 for a grey."""
+    hue = np.arctan2(b, a)
+    return np.where(hue < 0, hue + 2 * math.pi, hue)
+
+
+def _weights(
+    mean_l: NDArray[Any], mean_c: NDArray[Any], hue: NDArray[Any]
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """S_L, S_C, S_H and R_T of CIEDE2000 (equations 15 to 21); hue in radians."""
+    tint = (
+        1
+        - 0.17 * np.cos(hue - math.radians(30.0))
+        + 0.24 * np.cos(2 * hue)
+        + 0.32 * np.cos(3 * hue + math.radians(6.0))
+        - 0.20 * np.cos(4 * hue - math.radians(63.0))
+    )
+    off_50 = (mean_l - 50) ** 2
+    s_l = 1 + 0.015 * off_50 / np.sqrt(20 + off_50)
+    s_c = 1 + 0.045 * mean_c
+    s_h = 1 + 0.015 * mean_c * tint
+    angle = math.radians(60.0) * np.exp(-(((hue - math.radians(275.0)) / math.radians(25.0)) ** 2))
+    c7 = mean_c**7
+    rotation = -2 * np.sqrt(c7 / (c7 + _25_POW_7)) * np.sin(angle)
+    return s_l, s_c, s_h, rotation
+
+
+def resize_rgba(rgba: U8, size: tuple[int, int]) -> U8:
+    """Resize a picture with straight alpha: premultiplied, in linear light, antialiased.
+
+    rgba: HxWx4 uint8, straight alpha. size: (width, height), both >= 1 (else ValueError).
+    Returns a new height x width x 4 uint8 with straight alpha; the very same array if the size is the same.
+    No colour from under alpha 0 reaches a pixel that can be seen; where the result has alpha 0 it keeps the
+    resized colours from under the input's alpha 0, so that colours spread there stay spread.
+
+    Cubic kernel, widened when shrinking. Not Lanczos: in linear light its second lobe puts a light ring of
+    some 30 levels into dark print beside white.
+    """
+    width, height = size
+    if width < 1 or height < 1:
+        raise ValueError(f"a picture cannot be resized to {width} x {height} pixels")
+    if rgba.shape[:2] == (height, width):
+        return rgba
+    result = np.empty((height, width, 4), np.uint8)
+    planes = [srgb_to_linear(rgba[..., channel]) for channel in range(3)]
+    if bool((rgba[..., 3] == 255).all()):
+        for channel, plane in enumerate(planes):
+            result[..., channel] = linear_to_srgb(_resample(plane, size))
+        result[..., 3] = 255
+        return result
+    alpha = rgba[..., 3].astype(np.float32) / np.float32(255)
+    coverage = _resample(alpha, size)
+    thin = coverage < _THIN_ALPHA
+    divisor = np.maximum(coverage, np.float32(_THIN_ALPHA))
+    for channel, plane in enumerate(planes):
+        colour = (_resample(plane * alpha, size) / divisor).astype(np.float32, copy=False)
+        if thin.any():
+            colour[thin] = _thin_colour(plane, alpha, size, thin)
+        result[..., channel] = linear_to_srgb(colour)
+    result[..., 3] = np.rint(np.clip(coverage, 0.0, 1.0) * np.float32(255)).astype(np.uint8)
+    return result
+
+
+def _thin_colour(plane: F32, alpha: F32, size: tuple[int, int], thin: NDArray[np.bool_]) -> F32:
+    """One linear colour channel (n,) at the pixels marked in `thin`, from a kernel without negative lobes.
+
+    A mean of what can be seen nearby; where nothing can, the mean of the colours kept under alpha 0.
+    """
+    kernel = cv2.INTER_AREA if size[0] < plane.shape[1] else cv2.INTER_LINEAR
+    seen = cv2.resize(alpha, size, interpolation=kernel)[thin]
+    blended = cv2.resize(plane * alpha, size, interpolation=kernel)[thin]
+    hidden = cv2.resize(plane, size, interpolation=kernel)[thin]
+    colour: F32 = np.where(seen > 1e-4, blended / np.maximum(seen, np.float32(1e-4)), hidden)
+    return colour
+
+
+def _resample(plane: F32, size: tuple[int, int]) -> F32:
+    """Cubic resampling of one HxW float32 channel, antialiased when shrinking.
+
+    Pillow widens the kernel when shrinking, OpenCV does not; enlarging, OpenCV is fourteen times faster.
+    """
+    height, width = plane.shape
+    if size[0] >= width and size[1] >= height:
+        return np.asarray(cv2.resize(plane, size, interpolation=cv2.INTER_CUBIC), np.float32)
+    return np.asarray(Image.fromarray(plane).resize(size, Image.Resampling.BICUBIC))

@@ -1,0 +1,167 @@
+"""The embedded engine: no weights, no GPU, no network.
+
+Two routes, each a hypothesis, and the surer one is taken:
+
+- flood: on a border of one colour, everything that the border's colour does not reach (`flood`).
+- grabcut: GrabCut seeded by two saliency maps (`saliency`, `grabcut`), its outline compared with those that other
+  seeds and colour spaces give.
+
+Found on a copy of 320 px, drawn again at 512 px, and refined in the full photo (`refine_alpha`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from resources.imaging.alpha import Alpha, Rgb, refine_alpha
+from resources.matting.engine import Matte, judge_matte
+from resources.matting.flood import ring_distance, stable_flood
+from resources.matting.grabcut import cut_salient, lab_picture, otsu_level, redraw
+from resources.matting.measures import colour_measures, shape_measures, softness
+from resources.matting.saliency import barrier_field, boundary_saliency, stretch, to_lab
+from resources.matting.shapes import drop_spurs, overlap, resize_mask, tidy
+
+Mask = NDArray[np.bool_]
+Field = NDArray[np.float32]
+
+_SIDE_OF_SEARCH = 320
+_SIDE_OF_SUPERPIXELS = 256
+_SIDE_OF_BARRIER = 200
+_SIDE_OF_OUTLINE = 512
+_SIDE_OF_FLOOD = 800
+_SIDE_OF_FIRST_REFINEMENT = 1200
+# Half the width of the unknown band, of the long side: wider bands invent holes in white on white.
+_BAND_SHARE = 0.006
+_UNIFORM_BORDER = 0.90
+# Beyond this distance from a plain background (Lab) something is there, and not just a shade.
+_STANDS_OUT = 8.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Hypothesis:
+    mask: Mask
+    measures: dict[str, float]
+    route: str
+
+
+class ClassicalEngine:
+    """Cuts products out by colour and saliency. Deterministic and stateless: one instance may serve all threads."""
+
+    name = "classical"
+    revision = "1"
+    device = "cpu"
+
+    def segment(self, photos: Sequence[Rgb]) -> list[Matte]:
+        """One matte for each photo (HxWx3 uint8), of the photo's size. Any photo gets a matte; the gate judges it."""
+        return [_segment(photo) for photo in photos]
+
+
+def _segment(photo: Rgb) -> Matte:
+    search = _levelled(_reduced(photo, _SIDE_OF_SEARCH))
+    barrier = barrier_field(to_lab(cv2.medianBlur(_reduced(search, _SIDE_OF_BARRIER), 3)))
+    subject = {"subject": float(np.percentile(barrier, 99))}
+    found = _surest(photo, search, barrier)
+    if not found.mask.any():
+        return Matte(np.zeros(photo.shape[:2], np.uint8), {"area": 0.0, **subject}, (f"route_{found.route}",))
+    alpha = _refined(photo, found.mask)
+    measures = {**subject, **found.measures, "softness": softness(alpha)}
+    rounded = {name: round(value, 5) for name, value in measures.items()}
+    return Matte(alpha, rounded, (f"route_{found.route}",))
+
+
+def _surest(photo: Rgb, search: Rgb, barrier: Field) -> _Hypothesis:
+    """The hypothesis that the gate is surest of; the flood where both are as sure."""
+    plain = _reduced(photo, _SIDE_OF_FLOOD)
+    distance, uniform = ring_distance(to_lab(plain))
+    if uniform < _UNIFORM_BORDER:
+        return _by_grabcut(photo, search, barrier, None)
+    flooded = _by_flood(plain, distance)
+    if judge_matte(flooded.measures).accepted:
+        return flooded
+    other = _by_grabcut(photo, search, barrier, distance)
+    return max((flooded, other), key=lambda h: judge_matte(h.measures).score)
+
+
+def _by_flood(plain: Rgb, distance: Field) -> _Hypothesis:
+    flood = stable_flood(distance)
+    measures = {
+        **shape_measures(flood.mask),
+        **colour_measures(to_lab(plain), flood.mask),
+        "agreement": flood.stability,
+    }
+    return _Hypothesis(flood.mask, measures, "flood")
+
+
+def _by_grabcut(photo: Rgb, search: Rgb, barrier: Field, distance: Field | None) -> _Hypothesis:
+    """GrabCut in Lab, seeded by both saliency maps; its rivals have other seeds, a closed bottom, or RGB."""
+    lab = to_lab(search)
+    size = (search.shape[1], search.shape[0])
+    regions = cv2.resize(boundary_saliency(to_lab(_reduced(search, _SIDE_OF_SUPERPIXELS))), size)
+    both = stretch(regions + cv2.resize(stretch(barrier), size))
+    perceptual = lab_picture(lab)
+    mask = tidy(cut_salient(perceptual, both, bottom_open=True))
+    rivals = (
+        cut_salient(perceptual, regions, bottom_open=False),
+        cut_salient(perceptual, both, bottom_open=False),
+        cut_salient(search, both, bottom_open=True),
+    )
+    agreement = min(overlap(mask, tidy(rival)) for rival in rivals)
+    mask = tidy(drop_spurs(mask, both, otsu_level(both)))
+    mask, outline_lab = _outlined(photo, mask)
+    measures = {**shape_measures(mask), **colour_measures(outline_lab, mask), "agreement": agreement}
+    if distance is not None:
+        measures["unexplained"] = _unexplained(distance, mask)
+    return _Hypothesis(mask, measures, "grabcut")
+
+
+def _outlined(photo: Rgb, mask: Mask) -> tuple[Mask, Field]:
+    """The outline drawn again on a larger copy, and that copy in Lab."""
+    larger = _levelled(_reduced(photo, _SIDE_OF_OUTLINE))
+    lab = to_lab(larger)
+    margin = max(3, round(0.015 * max(larger.shape)))
+    grown = resize_mask(mask, (larger.shape[1], larger.shape[0]))
+    return tidy(redraw(lab_picture(lab), grown, margin)), lab
+
+
+def _unexplained(distance: Field, mask: Mask) -> float:
+    """What stands out from a plain background beside the mask, relative to the mask."""
+    taken = resize_mask(mask, (distance.shape[1], distance.shape[0]))
+    near = cv2.dilate(taken.astype(np.uint8), np.ones((9, 9), np.uint8)) > 0
+    return float(((distance > _STANDS_OUT) & ~near).sum() / max(1, int(taken.sum())))
+
+
+def _refined(photo: Rgb, mask: Mask) -> Alpha:
+    """Soft matte at full size. Large photos get there over a middle size, whose outline is already on the edge."""
+    middle = _reduced(photo, _SIDE_OF_FIRST_REFINEMENT)
+    if middle.shape != photo.shape:
+        mask = refine_alpha(middle, resize_mask(mask, (middle.shape[1], middle.shape[0])), _margin(middle)) > 127
+    return refine_alpha(photo, resize_mask(mask, (photo.shape[1], photo.shape[0])), _margin(photo))
+
+
+def _margin(photo: Rgb) -> int:
+    return max(2, round(_BAND_SHARE * max(photo.shape[:2])))
+
+
+def _reduced(photo: Rgb, side: int) -> Rgb:
+    """The photo with a long side of at most `side` px."""
+    height, width = photo.shape[:2]
+    scale = side / max(height, width)
+    if scale >= 1:
+        return photo
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return cv2.resize(photo, size, interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
+
+
+def _levelled(photo: Rgb) -> Rgb:
+    """Dark photos brightened: the brightest percent becomes white, and a dark middle is lifted. For finding only."""
+    brightness = photo.max(axis=2)
+    white = max(30.0, float(np.percentile(brightness, 99)))
+    middle = max(0.02, min(1.0, float(np.median(brightness)) / white))
+    gamma = max(0.5, float(np.log(0.35) / np.log(middle))) if middle < 0.25 else 1.0
+    curve = 255 * np.clip(np.arange(256) / white, 0, 1) ** gamma
+    return curve.astype(np.uint8)[photo]

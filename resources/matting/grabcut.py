@@ -1,0 +1,71 @@
+"""GrabCut from a saliency map, repeatable.
+
+cv2.grabCut draws its first colour models from OpenCV's random generator, which is per thread: it is seeded before
+every call, in the thread that calls.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Mask = NDArray[np.bool_]
+Field = NDArray[np.float32]
+Picture = NDArray[np.uint8]
+
+_SEED = 20260101
+_BORDER_SHARE = 0.01
+_ROUNDS = 3
+_ROUNDS_OF_REPAIR = 2
+
+
+def lab_picture(lab: Field) -> Picture:
+    """Lab as an 8-bit picture whose colour differences look as large as they are seen (a, b stretched)."""
+    out = np.empty(lab.shape, np.uint8)
+    out[..., 0] = np.clip(lab[..., 0] * 2.0, 0, 255)
+    out[..., 1:] = np.clip(lab[..., 1:] * 2.5 + 128, 0, 255)
+    return out
+
+
+def otsu_level(field: Field) -> float:
+    """The threshold (0..1) that parts a 0..1 field into two classes best."""
+    level, _ = cv2.threshold((field * 255).astype(np.uint8), 0, 255, cv2.THRESH_OTSU)
+    return float(level) / 255
+
+
+def cut_salient(picture: Picture, saliency: Field, *, bottom_open: bool) -> Mask:
+    """Cut out what is salient; HxW bool.
+
+    picture: HxWx3 uint8 in any colour space. saliency: HxW 0..1. The frame's rim is surely background where it
+    is not salient; with bottom_open the lower rim is not, because products stand on it.
+    """
+    level = otsu_level(saliency)
+    seeds = np.where(saliency > level, np.uint8(cv2.GC_PR_FGD), np.uint8(cv2.GC_PR_BGD))
+    rim = max(2, round(_BORDER_SHARE * max(saliency.shape)))
+    border = np.zeros(saliency.shape, bool)
+    border[:rim] = border[:, :rim] = border[:, -rim:] = True
+    if not bottom_open:
+        border[-rim:] = True
+    seeds[border & (saliency <= level)] = cv2.GC_BGD
+    return _cut(picture, seeds, _ROUNDS)
+
+
+def redraw(picture: Picture, mask: Mask, margin: int) -> Mask:
+    """Draw the outline of a mask again, at most `margin` px from where it was; HxW bool."""
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * margin + 1, 2 * margin + 1))
+    solid = mask.astype(np.uint8)
+    seeds = np.where(mask, np.uint8(cv2.GC_PR_FGD), np.uint8(cv2.GC_PR_BGD))
+    seeds[cv2.dilate(solid, kernel) == 0] = cv2.GC_BGD
+    seeds[cv2.erode(solid, kernel) > 0] = cv2.GC_FGD
+    return _cut(picture, seeds, _ROUNDS_OF_REPAIR)
+
+
+def _cut(picture: Picture, seeds: NDArray[np.uint8], rounds: int) -> Mask:
+    chosen = (seeds == cv2.GC_FGD) | (seeds == cv2.GC_PR_FGD)
+    if chosen.all() or not chosen.any():
+        return chosen
+    cv2.setRNGSeed(_SEED)
+    back, fore = np.zeros((1, 65)), np.zeros((1, 65))
+    cv2.grabCut(picture, seeds, None, back, fore, rounds, cv2.GC_INIT_WITH_MASK)  # type: ignore[call-overload]
+    return (seeds == cv2.GC_FGD) | (seeds == cv2.GC_PR_FGD)

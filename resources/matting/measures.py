@@ -1,0 +1,107 @@
+"""Numbers from which `judge_matte` tells a sure outline from a doubtful one.
+
+They are taken at working size (some hundred pixels); `MatteThresholds` says what each one means.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from resources.imaging.alpha import Alpha
+
+Mask = NDArray[np.bool_]
+Field = NDArray[np.float32]
+
+# Lab distance under which two colours count as hardly different.
+_SAME_COLOUR = 6.0
+_BINS = 40
+_BIN_WIDTH = 6.0
+_TINY = 1e-5
+
+
+def shape_measures(mask: Mask) -> dict[str, float]:
+    """area, side_contact and parts of a binary mask."""
+    sides = (mask[0].mean(), mask[-1].mean(), mask[:, 0].mean(), mask[:, -1].mean())
+    parts = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)[0] - 1
+    return {"area": float(mask.mean()), "side_contact": float(max(sides)), "parts": float(parts)}
+
+
+def softness(alpha: Alpha) -> float:
+    """Share of the visible matte that is neither clearly product nor clearly background; 0 for an empty one."""
+    seen = int((alpha > 12).sum())
+    return int(((alpha > 12) & (alpha < 243)).sum()) / seen if seen else 0.0
+
+
+def own_alpha_measures(alpha: Alpha) -> dict[str, float]:
+    """What is measured of an alpha that came with the photo: the seller drew it, so only its area is judged.
+
+    Its frame may be cropped tight and it may have many parts; whoever drew the outline knew where it is.
+    """
+    return {"area": float((alpha > 127).mean())}
+
+
+def colour_measures(lab: Field, mask: Mask) -> dict[str, float]:
+    """shared_colours, background_inside and weak_outline of a mask over its picture (Lab float32, same size).
+
+    A mask that is empty or full gets the worst value of each.
+    """
+    if mask.all() or not mask.any():
+        return {"shared_colours": 1.0, "background_inside": 1.0, "weak_outline": 1.0}
+    return {
+        "shared_colours": _shared_colours(lab, mask),
+        "background_inside": _background_inside(lab, mask),
+        "weak_outline": _weak_outline(lab, mask),
+    }
+
+
+def _shared_colours(lab: Field, mask: Mask) -> float:
+    """Bhattacharyya coefficient of the two colour histograms."""
+    bins = np.clip(lab / _BIN_WIDTH + np.array([0, _BINS / 2, _BINS / 2], np.float32), 0, _BINS - 1).astype(np.int64)
+    index = (bins[..., 0] * _BINS + bins[..., 1]) * _BINS + bins[..., 2]
+    inside = np.bincount(index[mask], minlength=_BINS**3) / mask.sum()
+    outside = np.bincount(index[~mask], minlength=_BINS**3) / (~mask).sum()
+    return float(np.sqrt(inside * outside).sum())
+
+
+def _background_inside(lab: Field, mask: Mask) -> float:
+    """Share of the inside whose colour is within the spread of the background around it."""
+    outside = ~_grown(mask, 2)
+    window = int(0.15 * max(mask.shape)) | 1
+    mean, weight = _local_mean(lab, outside, window)
+    square, _ = _local_mean(lab * lab, outside, window)
+    spread = np.sqrt(np.maximum(square - mean * mean, 0).sum(axis=2))
+    inside = _shrunk(mask, 2) & (weight > 0.02)
+    if not inside.any():
+        return 0.0
+    distance = np.sqrt(((lab - mean) ** 2).sum(axis=2))
+    return float((distance < np.maximum(_SAME_COLOUR, spread))[inside].mean())
+
+
+def _weak_outline(lab: Field, mask: Mask) -> float:
+    """Share of the outline where the mean colours to its two sides hardly differ."""
+    inner, _ = _local_mean(lab, mask, 7)
+    outer, weight = _local_mean(lab, ~_grown(mask, 1), 7)
+    outline = mask & ~_shrunk(mask, 1) & (weight > 0.02)
+    if not outline.any():
+        return 1.0
+    step = np.sqrt(((inner - outer) ** 2).sum(axis=2))
+    return float((step[outline] < _SAME_COLOUR).mean())
+
+
+def _local_mean(values: Field, where: Mask, window: int) -> tuple[Field, Field]:
+    weight = where.astype(np.float32)
+    share = cv2.blur(weight, (window, window))
+    total = cv2.blur(values * weight[..., None], (window, window))
+    return total / (share + _TINY)[..., None], share
+
+
+def _grown(mask: Mask, by: int) -> Mask:
+    return cv2.dilate(mask.astype(np.uint8), np.ones((2 * by + 1,) * 2, np.uint8)) > 0
+
+
+def _shrunk(mask: Mask, by: int) -> Mask:
+    """Eroded; beyond the frame the product goes on."""
+    kernel = np.ones((2 * by + 1,) * 2, np.uint8)
+    return cv2.erode(mask.astype(np.uint8), kernel, borderType=cv2.BORDER_REPLICATE) > 0

@@ -1,0 +1,205 @@
+"""Finds a product again in another picture: which affine map takes the photo's product to the final picture's.
+
+Features inside the matte give a first guess (a masked template search where a product has too few), ECC refines it to
+a small part of a pixel. Coordinates are those of pixel centres as OpenCV counts them: x right, y down, from 0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+U8 = NDArray[np.uint8]
+F32 = NDArray[np.float32]
+F64 = NDArray[np.float64]
+
+_FEATURE_SIDE = 800  # both pictures are reduced to this side for features
+_SEARCH_SIDE = 160  # and to this one for the template search
+_REFINE_SIDE = 320  # the product's longer side while refining
+_MIN_INLIERS = 10
+_RATIO = 0.8  # Lowe's ratio test
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """Where a product was found.
+
+    matrix: 2x3, original pixels to final pixels. method: "features" or "template". correlation: -1 to 1, of the two
+    products after refinement. inliers: features that agree (0 for "template").
+    """
+
+    matrix: F64
+    method: str
+    correlation: float
+    inliers: int
+
+    @property
+    def scales(self) -> tuple[float, float]:
+        """Largest and smallest stretch of the map."""
+        values = np.linalg.svd(self.matrix[:, :2], compute_uv=False)
+        return float(values[0]), float(values[1])
+
+    @property
+    def scale(self) -> float:
+        """Mean stretch: final pixels per original pixel."""
+        large, small = self.scales
+        return float(np.sqrt(large * small))
+
+    @property
+    def anisotropy(self) -> float:
+        """How much more the product is stretched one way than the other; 0 for an honest placement."""
+        large, small = self.scales
+        return large / max(small, 1e-9) - 1
+
+    @property
+    def rotation(self) -> float:
+        """Turn in degrees, the closest rotation to the map."""
+        a = self.matrix
+        return float(np.degrees(np.arctan2(a[1, 0] - a[0, 1], a[0, 0] + a[1, 1])))
+
+
+def register(original: U8, matte: U8, final: U8) -> Registration | None:
+    """Find the product of `original` (rgb, with its matte) in `final` (rgb); None if it cannot be found.
+
+    Of all first guesses the one whose refinement correlates best is taken.
+    """
+    guesses = [g for g in (_by_features(original, matte, final),) if g is not None]
+    best = _best_refined(original, matte, final, guesses)
+    if best is None or best.correlation < 0.9:
+        more = [(m, "template", 0) for m in _by_template(original, matte, final)]
+        other = _best_refined(original, matte, final, more)
+        best = max((r for r in (best, other) if r is not None), key=lambda r: r.correlation, default=None)
+    return best
+
+
+Guess = tuple[F64, str, int]
+
+
+def _best_refined(original: U8, matte: U8, final: U8, guesses: list[Guess]) -> Registration | None:
+    found = [_refined(original, matte, final, *guess) for guess in guesses]
+    return max((r for r in found if r is not None), key=lambda r: r.correlation, default=None)
+
+
+def _by_features(original: U8, matte: U8, final: U8) -> Guess | None:
+    """A similarity from SIFT features (Lowe 2004) that agree."""
+    small, k = _reduced(cv2.cvtColor(original, cv2.COLOR_RGB2GRAY), _FEATURE_SIDE)
+    large, m = _reduced(cv2.cvtColor(final, cv2.COLOR_RGB2GRAY), _FEATURE_SIDE)
+    mask = cv2.resize(matte, small.shape[1::-1], interpolation=cv2.INTER_AREA)
+    sift = cv2.SIFT_create(nfeatures=1500, contrastThreshold=0.015)
+    points, descriptors = sift.detectAndCompute(small, cv2.inRange(mask, 128, 255))
+    others, targets = sift.detectAndCompute(large, None)
+    if descriptors is None or targets is None or len(points) < _MIN_INLIERS or len(others) < 2:
+        return None
+    pairs = cv2.BFMatcher(cv2.NORM_L2).knnMatch(descriptors, targets, k=2)
+    good = [a for a, b in (p for p in pairs if len(p) == 2) if a.distance < _RATIO * b.distance]
+    if len(good) < _MIN_INLIERS:
+        return None
+    source = np.array([points[g.queryIdx].pt for g in good], np.float32)
+    target = np.array([others[g.trainIdx].pt for g in good], np.float32)
+    cv2.setRNGSeed(1)
+    matrix, inliers = cv2.estimateAffinePartial2D(
+        source, target, method=cv2.RANSAC, ransacReprojThreshold=4.0, maxIters=4000, confidence=0.999
+    )
+    count = int(inliers.sum()) if matrix is not None else 0
+    if count < _MIN_INLIERS:
+        return None
+    return _rescaled(matrix, k, m), "features", count
+
+
+def _by_template(original: U8, matte: U8, final: U8) -> list[F64]:
+    """Upright placements whose masked correlation is best, over a ladder of sizes; at most three."""
+    large, m = _reduced(final, _SEARCH_SIDE)
+    ys, xs = np.nonzero(matte > 128)
+    if ys.size == 0:
+        return []
+    box = original[ys.min() : ys.max() + 1, xs.min() : xs.max() + 1]
+    shape = matte[ys.min() : ys.max() + 1, xs.min() : xs.max() + 1]
+    limit = min(large.shape[1] / box.shape[1], large.shape[0] / box.shape[0])
+    found = []
+    for k in limit * np.geomspace(1.0, 0.16, 40):
+        size = (max(6, round(box.shape[1] * k)), max(6, round(box.shape[0] * k)))
+        if size[0] > large.shape[1] or size[1] > large.shape[0]:
+            continue
+        template = cv2.resize(box, size, interpolation=cv2.INTER_AREA)
+        mask = (cv2.resize(shape, size, interpolation=cv2.INTER_AREA) > 160).astype(np.uint8)
+        if mask.sum() < 60:
+            continue
+        fit = cv2.matchTemplate(large, template, cv2.TM_CCOEFF_NORMED, mask=cv2.merge([mask] * 3))
+        fit = np.where(np.isfinite(fit) & (np.abs(fit) <= 1.0001), fit, -1)
+        y, x = np.unravel_index(int(np.argmax(fit)), fit.shape)
+        sx, sy = size[0] / box.shape[1], size[1] / box.shape[0]
+        matrix = np.array([[sx, 0, x - sx * xs.min()], [0, sy, y - sy * ys.min()]])
+        found.append((float(fit[y, x]), matrix))
+    found.sort(key=lambda f: -f[0])
+    return [_rescaled(matrix, 1.0, m) for _, matrix in found[:3]]
+
+
+def _refined(
+    original: U8, matte: U8, final: U8, matrix: F64, method: str, inliers: int
+) -> Registration | None:
+    """ECC (Evangelidis, Psarakis 2008), affine, on a crop in which both products have the same size."""
+    ys, xs = np.nonzero(matte > 128)
+    if ys.size == 0:
+        return None
+    side = max(np.ptp(ys), np.ptp(xs)) + 1
+    scale = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
+    if not 0.02 < scale < 50:
+        return None
+    k = min(1.0, scale, _REFINE_SIDE / side)
+    pad = 4
+    left, top = max(0, xs.min() - pad), max(0, ys.min() - pad)
+    part = np.s_[top : ys.max() + pad + 1, left : xs.max() + pad + 1]
+    template, kx, ky = _scaled(cv2.cvtColor(original[part], cv2.COLOR_RGB2GRAY), k)
+    mask = cv2.inRange(cv2.resize(matte[part], template.shape[1::-1], interpolation=cv2.INTER_AREA), 200, 255)
+    m = k / scale
+    target, mx, my = _scaled(cv2.cvtColor(final, cv2.COLOR_RGB2GRAY), m)
+    # Reduced template pixel -> original -> final -> reduced final pixel; all about pixel centres.
+    start = _from_reduced(mx, my) @ _square(matrix) @ _shift(left, top) @ np.linalg.inv(_from_reduced(kx, ky))
+    warp = start[:2].astype(np.float32)
+    try:
+        for blur, steps in ((9, 30), (3, 40)):
+            criteria = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, steps, 1e-5)
+            correlation, warp = cv2.findTransformECCWithMask(
+                template, target, mask, None, warp, cv2.MOTION_AFFINE, criteria, blur
+            )
+    except cv2.error:  # it did not converge: not the same product at that place
+        return None
+    inverse = np.linalg.inv(_from_reduced(mx, my))
+    full = inverse @ _square(warp) @ _from_reduced(kx, ky) @ _shift(-left, -top)
+    return Registration(full[:2], method, float(correlation), inliers)
+
+
+def _square(matrix: NDArray[np.floating]) -> F64:
+    return np.vstack([matrix, [0, 0, 1]]).astype(np.float64)
+
+
+def _shift(x: float, y: float) -> F64:
+    return np.array([[1, 0, x], [0, 1, y], [0, 0, 1]], np.float64)
+
+
+def _from_reduced(kx: float, ky: float) -> F64:
+    """Full-size pixel to reduced pixel, both about centres."""
+    return np.array([[kx, 0, 0.5 * kx - 0.5], [0, ky, 0.5 * ky - 0.5], [0, 0, 1]], np.float64)
+
+
+def _rescaled(matrix: NDArray[np.floating], k: float, m: float) -> F64:
+    """A map between reduced pictures (factors k, m) as a map between the full ones."""
+    return (np.linalg.inv(_from_reduced(m, m)) @ _square(matrix) @ _from_reduced(k, k))[:2]
+
+
+def _reduced(image: U8, side: int) -> tuple[U8, float]:
+    k = min(1.0, side / max(image.shape[:2]))
+    return _scaled(image, k)[0], k
+
+
+def _scaled(image: U8, k: float) -> tuple[U8, float, float]:
+    """An image resized by about k, and the true factors across and down."""
+    height, width = image.shape[:2]
+    size = (max(1, round(width * k)), max(1, round(height * k)))
+    if size == (width, height):
+        return image, 1.0, 1.0
+    resized = cv2.resize(image, size, interpolation=cv2.INTER_AREA if k < 1 else cv2.INTER_CUBIC)
+    return resized, size[0] / width, size[1] / height

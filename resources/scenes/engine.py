@@ -1,0 +1,133 @@
+"""What a scene engine is given and gives back, and where a product lies in its picture."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from resources.imaging.colour import resize_rgba
+from resources.scenes.templates import SceneTemplate
+
+U8 = NDArray[np.uint8]
+Pose = Literal["standing", "flat", "hanging"]
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A half-open box of pixels: rows top..bottom-1, columns left..right-1."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+    @property
+    def width(self) -> int:
+        return self.right - self.left
+
+    @property
+    def height(self) -> int:
+        return self.bottom - self.top
+
+    def of(self, image: U8) -> U8:
+        """The part of an image inside the box (a view)."""
+        return image[self.top : self.bottom, self.left : self.right]
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where a cut-out lies: its box of alpha > 0 was scaled by `scale`, its top left put at (left, top).
+
+    left, top: canvas pixels. The scaled size is that of `scaled_size`, the pixels are those of `scaled_product`.
+    """
+
+    scale: float
+    left: int
+    top: int
+
+
+@dataclass(frozen=True, slots=True)
+class SceneJob:
+    """One picture to make: the cut-out (straight-alpha RGBA) in a template, by a seed, at size (width, height).
+
+    pose: "standing" on the floor, "flat" seen from above, "hanging" on the wall.
+    """
+
+    cutout: U8
+    template: SceneTemplate
+    seed: int
+    size: tuple[int, int] = (1600, 1600)
+    pose: Pose = "standing"
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One generated picture: rgb and the product's alpha, both of canvas size; snake_case notes."""
+
+    rgb: U8
+    alpha: U8
+    placement: Placement
+    notes: tuple[str, ...] = ()
+
+
+class SceneEngine(Protocol):
+    """One way to make scenes around a product."""
+
+    name: str
+    revision: str
+    device: str
+
+    def compose(self, jobs: Sequence[SceneJob]) -> list[Candidate]:
+        """Make one candidate a job, in order."""
+        ...
+
+
+def scene_seed(*parts: str | int) -> int:
+    """A seed of 63 bits, the same for the same parts wherever it runs.
+
+    parts: sku, view, campaign, scene, variant, attempt, period. Each is length-prefixed, so that ("a", "bc") and
+    ("ab", "c") differ.
+    """
+    text = "".join(f"{len(part)}:{part}" for part in map(str, parts))
+    return int.from_bytes(hashlib.sha256(text.encode("utf-8")).digest()[:8], "big") >> 1
+
+
+def product_box(alpha: U8) -> Box:
+    """The box of alpha > 0; ValueError if the cut-out is empty."""
+    rows = np.flatnonzero(alpha.any(axis=1))
+    columns = np.flatnonzero(alpha.any(axis=0))
+    if rows.size == 0:
+        raise ValueError("the cut-out is empty: no pixel has alpha above 0")
+    return Box(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
+
+
+def scaled_size(box: Box, scale: float) -> tuple[int, int]:
+    """Width and height in pixels of a box after scaling, at least 1."""
+    return max(1, round(box.width * scale)), max(1, round(box.height * scale))
+
+
+def scaled_product(cutout: U8, scale: float) -> U8:
+    """The box of alpha > 0 of a cut-out, resized by `scale`: the very pixels that a placement puts down."""
+    box = product_box(cutout[..., 3])
+    size = scaled_size(box, scale)
+    part = np.ascontiguousarray(box.of(cutout))
+    return part if size == (box.width, box.height) else resize_rgba(part, size)
+
+
+def on_canvas(product: U8, placement: Placement, size: tuple[int, int]) -> U8:
+    """A scaled product (any channels) laid on an empty canvas of size (width, height), cut at its borders."""
+    width, height = size
+    canvas = np.zeros((height, width, *product.shape[2:]), np.uint8)
+    left, top = max(0, placement.left), max(0, placement.top)
+    right = min(width, placement.left + product.shape[1])
+    bottom = min(height, placement.top + product.shape[0])
+    if left < right and top < bottom:
+        canvas[top:bottom, left:right] = product[
+            top - placement.top : bottom - placement.top, left - placement.left : right - placement.left
+        ]
+    return canvas

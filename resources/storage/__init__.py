@@ -1,0 +1,1 @@
+"""Where a catalog can lie: a local folder or S3, behind one contract."""

@@ -1,0 +1,279 @@
+"""The catalog store in a local folder."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+import stat as stat_module
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from resources.names import display
+from resources.storage.base import (
+    BROKEN_LINK,
+    LINK_LOOP,
+    LINK_OUTSIDE,
+    NOT_A_FILE,
+    SWEEP_AGE_S,
+    TEMPORARY,
+    UNREADABLE,
+    UPLOADS,
+    CatalogStore,
+    Entry,
+    NotFound,
+    OnSkip,
+    StoreError,
+    check_foreign_key,
+    check_key,
+    listed_folder,
+)
+
+
+class LocalStore(CatalogStore):
+    """A store in a local folder, made at the first write.
+
+    What shops upload is read without following links that lead out of the root, and only if it is a regular
+    file. Links elsewhere are the operator's own (a bigger disk behind `assets`) and are followed.
+
+    Writes are not synced to the disk one by one: on a spinning or network disk that would cost more than all
+    else, a killed process loses nothing without it, and a picture that did not reach the disk before a power
+    cut has the wrong size, so it is written again.
+    """
+
+    def __init__(self, root: str | os.PathLike[str]) -> None:
+        self._root = Path(root).expanduser().absolute()
+        if self._root.exists() and not self._root.is_dir():
+            raise StoreError(
+                "bad_root",
+                f"The catalog root {display(str(self._root))} is a file.",
+                "Name a folder, or s3://bucket/prefix.",
+            )
+
+    @property
+    def root(self) -> str:
+        return str(self._root)
+
+    def path(self, key: str) -> Path:
+        """The file that holds what we wrote under a key, for tools that need a path."""
+        return self._root / check_key(key)
+
+    def read(self, key: str) -> bytes:
+        with self._open(key) as file:
+            return file.read()
+
+    def head(self, key: str, n: int) -> bytes:
+        with self._open(key) as file:
+            return file.read(n)
+
+    def stat(self, key: str) -> Entry | None:
+        check_foreign_key(key)
+        try:
+            path = self._readable_path(key)
+            status = path.stat()
+        except NotFound:
+            return None
+        except OSError as error:
+            if _is_absence(error):
+                return None
+            raise _local_error(error, "look at", key) from error
+        return _entry(key, status) if stat_module.S_ISREG(status.st_mode) else None
+
+    def write(self, key: str, data: bytes, content_type: str | None = None) -> None:
+        path = self._root / check_key(key)
+        temporary = path.with_name(f"{TEMPORARY}{os.getpid()}-{secrets.token_hex(8)}")
+        try:
+            self._write_new(temporary, data)
+            temporary.replace(path)
+        except BaseException as error:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+            if isinstance(error, OSError):
+                raise _local_error(error, "write", key) from error
+            raise
+
+    def delete(self, key: str) -> None:
+        path = self._root / check_key(key)
+        try:
+            path.unlink()
+        except OSError as error:
+            if _is_absence(error):
+                return
+            raise _local_error(error, "remove", key) from error
+        self._remove_empty_folders(path.parent)
+
+    def list(self, prefix: str = "", on_skip: OnSkip | None = None) -> Iterator[Entry]:
+        folder = listed_folder(prefix)
+        skip = on_skip or _ignore
+        path = self._root / folder
+        try:
+            identity = _identity(path.stat())
+        except OSError as error:
+            if _is_absence(error):
+                return
+            raise _local_error(error, "list", folder) from error
+        yield from self._walk(path, f"{folder}/" if folder else "", (identity,), skip)
+
+    def children(self, prefix: str = "") -> tuple[str, ...]:
+        folder = listed_folder(prefix)
+        try:
+            with os.scandir(self._root / folder) as entries:
+                return tuple(sorted(entry.name for entry in entries if not entry.name.startswith(TEMPORARY)))
+        except OSError as error:
+            if _is_absence(error):
+                return ()
+            raise _local_error(error, "list", folder) from error
+
+    def sweep(self, older_than_s: float = SWEEP_AGE_S) -> int:
+        before = time.time() - older_than_s
+        swept = 0
+        for folder, folders, files in os.walk(self._root):
+            if Path(folder) == self._root:
+                # Uploads are never written by us, and what starts with a dot belongs to others.
+                folders[:] = [name for name in folders if name != UPLOADS and not name.startswith(".")]
+            for name in files:
+                swept += name.startswith(TEMPORARY) and _removed_if_older(Path(folder, name), before)
+        return swept
+
+    def _open(self, key: str) -> BinaryIO:
+        check_foreign_key(key)
+        try:
+            path = self._readable_path(key)
+            # Non-blocking, or opening a named pipe would wait for a writer forever.
+            flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+            file = os.fdopen(os.open(path, flags), "rb")
+        except OSError as error:
+            if _is_absence(error):
+                raise NotFound(key) from None
+            raise _local_error(error, "read", key) from error
+        if stat_module.S_ISREG(os.fstat(file.fileno()).st_mode):
+            return file
+        file.close()
+        raise NotFound(key, f"{display(key)} is not a regular file.")
+
+    def _readable_path(self, key: str) -> Path:
+        path = self._root / key
+        if key.split("/", 1)[0] != UPLOADS:
+            return path
+        real = path.resolve(strict=True)
+        if not self._holds(real):
+            raise NotFound(key, f"{display(key)} is a link that leads out of the catalog folder.")
+        return real
+
+    def _holds(self, real: Path) -> bool:
+        """True if a resolved path lies in the root, or where the operator's own link `uploads` leads."""
+        return real.is_relative_to(self._root.resolve()) or real.is_relative_to(
+            (self._root / UPLOADS).resolve()
+        )
+
+    def _write_new(self, path: Path, data: bytes) -> None:
+        for attempt in (1, 2):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                file = path.open("xb")
+            except FileNotFoundError:
+                # Another process removed the folder it had just emptied.
+                if attempt == 2:
+                    raise
+                continue
+            with file:
+                file.write(data)
+            return
+
+    def _remove_empty_folders(self, folder: Path) -> None:
+        with contextlib.suppress(OSError):
+            while folder.parent != self._root and folder != self._root:
+                folder.rmdir()
+                folder = folder.parent
+
+    def _walk(
+        self, folder: Path, prefix: str, above: tuple[tuple[int, int], ...], skip: OnSkip
+    ) -> Iterator[Entry]:
+        try:
+            with os.scandir(folder) as entries:
+                found = sorted(((_order(entry), entry) for entry in entries), key=lambda pair: pair[0])
+        except OSError as error:
+            if not _is_absence(error):
+                skip(prefix, UNREADABLE)
+            return
+        for _, entry in found:
+            if not entry.name.startswith(TEMPORARY):
+                yield from self._visit(entry, prefix + entry.name, above, skip)
+
+    def _visit(
+        self, entry: os.DirEntry[str], key: str, above: tuple[tuple[int, int], ...], skip: OnSkip
+    ) -> Iterator[Entry]:
+        try:
+            if entry.is_symlink() and not self._may_follow(Path(entry.path), key):
+                skip(key, LINK_OUTSIDE)
+                return
+            status = entry.stat()
+        except (OSError, RuntimeError) as error:
+            if entry.is_symlink():
+                skip(key, BROKEN_LINK)
+            elif not (isinstance(error, OSError) and _is_absence(error)):
+                skip(key, UNREADABLE)
+            return
+        if stat_module.S_ISREG(status.st_mode):
+            yield _entry(key, status)
+        elif not stat_module.S_ISDIR(status.st_mode):
+            skip(key, NOT_A_FILE)
+        elif _identity(status) in above:
+            skip(key, LINK_LOOP)
+        else:
+            yield from self._walk(Path(entry.path), f"{key}/", (*above, _identity(status)), skip)
+
+    def _may_follow(self, path: Path, key: str) -> bool:
+        return key.split("/", 1)[0] != UPLOADS or self._holds(path.resolve(strict=True))
+
+
+def _order(entry: os.DirEntry[str]) -> bytes:
+    """Sorts folders where S3 would sort the keys inside them."""
+    try:
+        is_folder = entry.is_dir()
+    except OSError:
+        is_folder = False
+    return os.fsencode(f"{entry.name}/" if is_folder else entry.name)
+
+
+def _identity(status: os.stat_result) -> tuple[int, int]:
+    return status.st_dev, status.st_ino
+
+
+def _entry(key: str, status: os.stat_result) -> Entry:
+    return Entry(key, status.st_size, f"{status.st_size}-{status.st_mtime_ns}")
+
+
+def _ignore(key: str, reason: str) -> None:
+    pass
+
+
+def _removed_if_older(path: Path, before: float) -> bool:
+    try:
+        if path.lstat().st_mtime >= before:
+            return False
+        path.unlink()
+    except OSError:
+        return False
+    return True
+
+
+def _is_absence(error: OSError) -> bool:
+    # A name too long for the file system cannot be there; neither can something below a file.
+    return error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.ENXIO)
+
+
+def _local_error(error: OSError, verb: str, key: str) -> StoreError:
+    what = f"Could not {verb} {display(key) or 'the catalog folder'}: {error.strerror or error}."
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return StoreError(
+            "no_permission", what, "Give the account that runs the catalog access to the folder."
+        )
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return StoreError("disk_full", what, "Free some space on the disk, then run again.")
+    if error.errno in (errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG):
+        return StoreError("bad_key", what, "A folder stands where a file should be, or the other way round.")
+    return StoreError("io_error", what, "Check the disk, then run again.", retryable=True)

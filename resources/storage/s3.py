@@ -1,0 +1,355 @@
+"""The catalog store in an S3 bucket (AWS, MinIO and their like)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any, TypeVar
+
+import tenacity
+
+from resources.names import display
+from resources.storage.base import (
+    BAD_KEY,
+    SWEEP_AGE_S,
+    CatalogStore,
+    Entry,
+    NotFound,
+    OnSkip,
+    StoreError,
+    check_foreign_key,
+    check_key,
+    foreign_key_problem,
+    listed_folder,
+)
+
+MAX_ATTEMPTS = 3
+TIMEOUT_S = 60.0
+_PAGE_SIZE = 1000  # as many as S3 gives in one reply
+
+_T = TypeVar("_T")
+
+_CONTENT_TYPES = {
+    "avif": "image/avif",
+    "csv": "text/csv; charset=utf-8",
+    "gif": "image/gif",
+    "html": "text/html; charset=utf-8",
+    "jpeg": "image/jpeg",
+    "jpg": "image/jpeg",
+    "json": "application/json",
+    "png": "image/png",
+    "tsv": "text/tab-separated-values; charset=utf-8",
+    "txt": "text/plain; charset=utf-8",
+    "webp": "image/webp",
+}
+
+_WRONG_CREDENTIALS = frozenset(
+    {
+        "AuthFailure",
+        "ExpiredToken",
+        "InvalidAccessKeyId",
+        "InvalidToken",
+        "SignatureDoesNotMatch",
+        "TokenRefreshRequired",
+        "UnrecognizedClientException",
+    }
+)
+_NO_PERMISSION = frozenset(
+    {"AccessDenied", "AccountProblem", "AllAccessDisabled", "Forbidden", "InvalidObjectState", "403"}
+)
+_WRONG_REGION = frozenset(
+    {"AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "PermanentRedirect", "301"}
+)
+_BUSY = frozenset(
+    {
+        "BandwidthLimitExceeded",
+        "InternalError",
+        "RequestLimitExceeded",
+        "RequestTimeout",
+        "ServiceUnavailable",
+        "SlowDown",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+    }
+)
+
+
+def default_client() -> Any:
+    """A boto3 S3 client set up from environment, profile or machine role; 3 attempts, timeouts of 60 s."""
+    import boto3
+    from botocore.config import Config
+
+    config = Config(
+        retries={"mode": "standard", "total_max_attempts": MAX_ATTEMPTS},
+        connect_timeout=TIMEOUT_S,
+        read_timeout=TIMEOUT_S,
+    )
+    return boto3.client("s3", config=config)
+
+
+def connect(make_client: Callable[[], Any]) -> Any:
+    """The client that a function makes; StoreError `bad_s3_settings` if the settings make no sense."""
+    from botocore.exceptions import BotoCoreError
+
+    try:
+        return make_client()
+    except (BotoCoreError, ValueError) as error:
+        raise StoreError(
+            "bad_s3_settings",
+            f"The S3 client cannot be made ({type(error).__name__}).",
+            "Check the AWS settings: profile, region and endpoint address.",
+        ) from error
+
+
+class S3Store(CatalogStore):
+    """A store below a prefix of an S3 bucket. One put is one write; S3 shows the old object or the new.
+
+    client: a boto3 S3 client, which brings credentials, endpoint, region, timeouts and retries on 5xx and
+    throttling. Here only replies that break off while they are read are tried again, 3 times in all.
+    page_size: keys per listing request.
+    """
+
+    def __init__(self, bucket: str, prefix: str, client: Any, *, page_size: int = _PAGE_SIZE) -> None:
+        self._bucket = bucket
+        self._base = f"{check_key(prefix.strip('/'))}/" if prefix.strip("/") else ""
+        self._client = client
+        self._page_size = page_size
+        self._bucket_seen = False
+
+    @property
+    def root(self) -> str:
+        return f"s3://{self._bucket}/{self._base}".rstrip("/")
+
+    def read(self, key: str) -> bytes:
+        return self._get(key)
+
+    def head(self, key: str, n: int) -> bytes:
+        return self._get(key, n) if n > 0 else b""
+
+    def stat(self, key: str) -> Entry | None:
+        name = self._name(check_foreign_key(key))
+        try:
+            reply = self._call(
+                "look at", key, lambda: self._client.head_object(Bucket=self._bucket, Key=name)
+            )
+        except NotFound:
+            if not self._bucket_seen:
+                # A HEAD has no body to say which of the two is missing: the object or the whole bucket.
+                self._probe()
+            return None
+        except StoreError as error:
+            if error.code == "no_permission":
+                # Nor does a refused HEAD say why: a listing does.
+                self._probe()
+            raise
+        self._bucket_seen = True
+        return _entry(key, reply["ContentLength"], reply)
+
+    def write(self, key: str, data: bytes, content_type: str | None = None) -> None:
+        name = self._name(check_key(key))
+        media_type = content_type or _content_type(key)
+        self._call(
+            "write",
+            key,
+            lambda: self._client.put_object(Bucket=self._bucket, Key=name, Body=data, ContentType=media_type),
+        )
+        self._bucket_seen = True
+
+    def delete(self, key: str) -> None:
+        name = self._name(check_key(key))
+        self._call("remove", key, lambda: self._client.delete_object(Bucket=self._bucket, Key=name))
+
+    def delete_many(self, keys: Iterable[str]) -> None:
+        names = (self._name(check_key(key)) for key in keys)
+        while batch := list(islice(names, _PAGE_SIZE)):
+            self._delete_batch(batch)
+
+    def list(self, prefix: str = "", on_skip: OnSkip | None = None) -> Iterator[Entry]:
+        folder = listed_folder(prefix)
+        for page in self._pages(folder):
+            for item in page.get("Contents", ()):
+                key = item["Key"][len(self._base) :]
+                if not key or key.endswith("/"):
+                    continue  # what consoles put there to show an empty folder
+                if foreign_key_problem(key):
+                    if on_skip is not None:
+                        on_skip(key, BAD_KEY)
+                    continue
+                yield _entry(key, item["Size"], item)
+
+    def children(self, prefix: str = "") -> tuple[str, ...]:
+        folder = listed_folder(prefix)
+        names: set[str] = set()
+        for page in self._pages(folder, Delimiter="/"):
+            found = [item["Key"] for item in page.get("Contents", ())]
+            found += [item["Prefix"] for item in page.get("CommonPrefixes", ())]
+            names.update(name.rstrip("/").rpartition("/")[2] for name in found if name != self._below(folder))
+        return tuple(sorted(names - {""}))
+
+    def sweep(self, older_than_s: float = SWEEP_AGE_S) -> int:
+        """Nothing to do: a put that was cut off leaves nothing behind."""
+        return 0
+
+    def _name(self, key: str) -> str:
+        return self._base + key
+
+    def _below(self, folder: str) -> str:
+        return self._base + (f"{folder}/" if folder else "")
+
+    def _get(self, key: str, first: int | None = None) -> bytes:
+        name = self._name(check_foreign_key(key))
+        part = {} if first is None else {"Range": f"bytes=0-{first - 1}"}
+        # The client itself tries again until a reply begins; what breaks off later is left to us.
+        retrying = tenacity.Retrying(
+            stop=tenacity.stop_after_attempt(MAX_ATTEMPTS),
+            wait=tenacity.wait_exponential_jitter(initial=0.2, max=5),
+            retry=tenacity.retry_if_exception_type(_BrokenOff),
+            reraise=True,
+        )
+        try:
+            data: bytes = retrying(self._get_once, key, name, part)
+        except _EmptyRange:
+            return b""
+        except _BrokenOff as error:
+            raise self._trouble("read", key, error.cause) from error
+        self._bucket_seen = True
+        return data
+
+    def _get_once(self, key: str, name: str, part: dict[str, str]) -> bytes:
+        from botocore.exceptions import BotoCoreError
+
+        reply = self._call(
+            "read", key, lambda: self._client.get_object(Bucket=self._bucket, Key=name, **part)
+        )
+        try:
+            with reply["Body"] as body:
+                data: bytes = body.read()
+        except (BotoCoreError, OSError) as error:
+            raise _BrokenOff(error) from error
+        return data
+
+    def _pages(self, folder: str, **more: str) -> Iterator[Any]:
+        paginator = self._client.get_paginator("list_objects_v2")
+        pages = iter(
+            paginator.paginate(
+                Bucket=self._bucket,
+                Prefix=self._below(folder),
+                PaginationConfig={"PageSize": self._page_size},
+                **more,
+            )
+        )
+        while (page := self._call("list", folder, lambda: next(pages, None))) is not None:
+            self._bucket_seen = True
+            yield page
+
+    def _delete_batch(self, names: Sequence[str]) -> None:
+        wanted = {"Objects": [{"Key": name} for name in names], "Quiet": True}
+        reply = self._call(
+            "remove", "", lambda: self._client.delete_objects(Bucket=self._bucket, Delete=wanted)
+        )
+        for error in reply.get("Errors", ()):
+            raise self._refusal("remove", error["Key"][len(self._base) :], error.get("Code", ""), 0)
+
+    def _probe(self) -> None:
+        """Ask the bucket for one key, to get an error that says what is wrong, if anything is."""
+        self._call(
+            "list",
+            "",
+            lambda: self._client.list_objects_v2(Bucket=self._bucket, Prefix=self._base, MaxKeys=1),
+        )
+        self._bucket_seen = True
+
+    def _call(self, verb: str, key: str, call: Callable[[], _T]) -> _T:
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            return call()
+        except ClientError as error:
+            code = str(error.response.get("Error", {}).get("Code", ""))
+            status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+            raise self._refusal(verb, key, code, status) from error
+        except BotoCoreError as error:
+            raise self._trouble(verb, key, error) from error
+
+    def _refusal(self, verb: str, key: str, code: str, status: int) -> Exception:
+        """What a reply with an error code means. Only the code is shown: S3's own words may quote keys."""
+        what = f"Could not {verb} {display(key) or 'the catalog'} in s3://{self._bucket}: S3 said"
+        said = f"{what} {display(code) or status}."
+        if code == "InvalidRange" or status == 416:
+            return _EmptyRange()
+        if code == "NoSuchBucket":
+            return StoreError(
+                "missing_bucket",
+                f"There is no bucket {self._bucket}.",
+                "Check the catalog root and the region, or create the bucket.",
+            )
+        if code in _WRONG_CREDENTIALS:
+            return StoreError(
+                "wrong_credentials", said, "Check the access key, its secret and its session token."
+            )
+        if code in _WRONG_REGION or status == 301:
+            return StoreError("wrong_region", said, "Set the region that the bucket lies in.")
+        if code in _BUSY or status >= 500 or status == 429:
+            return StoreError("store_busy", said, "Run again later.", retryable=True)
+        if code in _NO_PERMISSION or status in (401, 403):
+            return StoreError(
+                "no_permission", said, "Allow this account to list, read, write and delete below the prefix."
+            )
+        if code in ("NoSuchKey", "404") or status == 404:
+            return NotFound(key)
+        return StoreError("store_refused", said, "Check the bucket's settings.")
+
+    def _trouble(self, verb: str, key: str, error: Exception) -> StoreError:
+        """What it means that no reply came. The client's own words are left out: they may quote addresses."""
+        from botocore import exceptions
+
+        what = f"Could not {verb} {display(key) or 'the catalog'} in s3://{self._bucket}"
+        if isinstance(error, (exceptions.NoCredentialsError, exceptions.PartialCredentialsError)):
+            return StoreError(
+                "no_credentials",
+                f"{what}: there are no credentials for S3.",
+                "Give them in the s3 resource, in the environment, or as a role of the machine.",
+            )
+        if isinstance(error, (exceptions.CredentialRetrievalError, exceptions.TokenRetrievalError)):
+            return StoreError("wrong_credentials", f"{what}: the credentials cannot be had.", "Log in again.")
+        # A connect timeout is both; nothing was reached.
+        unreached = (exceptions.EndpointConnectionError, exceptions.ConnectTimeoutError)
+        if isinstance(error, (*unreached, exceptions.ProxyConnectionError, exceptions.SSLError)):
+            return StoreError(
+                "store_unreachable",
+                f"{what}: the S3 endpoint cannot be reached ({type(error).__name__}).",
+                "Check the endpoint address and the network.",
+                retryable=True,
+            )
+        broken = (exceptions.HTTPClientError, exceptions.IncompleteReadError, OSError)
+        if isinstance(error, broken):
+            return StoreError(
+                "store_unreachable",
+                f"{what}: the connection broke off or timed out ({type(error).__name__}).",
+                "Check the network, then run again.",
+                retryable=True,
+            )
+        return StoreError("bad_s3_settings", f"{what} ({type(error).__name__}).", "Check the S3 settings.")
+
+
+class _BrokenOff(Exception):  # noqa: N818
+    """The body of a reply ended too early."""
+
+    def __init__(self, cause: Exception) -> None:
+        super().__init__(str(cause))
+        self.cause = cause
+
+
+class _EmptyRange(Exception):  # noqa: N818
+    """The first bytes of an empty object were asked for."""
+
+
+def _content_type(key: str) -> str:
+    return _CONTENT_TYPES.get(key.rpartition(".")[2].lower(), "application/octet-stream")
+
+
+def _entry(key: str, size: int, described: Any) -> Entry:
+    # Whole seconds: a HEAD reply has no more, and both must give the same token.
+    etag = str(described["ETag"]).strip('"')
+    return Entry(key, size, f"{etag}-{int(described['LastModified'].timestamp())}-{size}")

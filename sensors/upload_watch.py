@@ -1,0 +1,111 @@
+"""Which SKUs have new, changed or vanished uploads: plain comparison of two listings, without Dagster.
+
+What was seen lives in the store under a name that holds its content hash, and the sensor's cursor names it: if a
+tick fails, the cursor still names the old one, and nothing is lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from catalog_assets.records import fingerprint
+from resources.store import CatalogStore, NotFound, StoreError
+from resources.uploads import UploadIndex
+
+Tokens = Mapping[str, str]
+
+# If more than this share of the known SKUs (and more than a handful) vanish at once, somebody moved the folder.
+VANISHED_SHARE = 0.5
+VANISHED_HANDFUL = 10
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the watch remembers: settled uploads by SKU, those that may still be growing, and opened files."""
+
+    settled: Mapping[str, Tokens] = field(default_factory=dict)
+    growing: Mapping[str, Tokens] = field(default_factory=dict)
+    sniffed: Mapping[str, str] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        return {"settled": dict(self.settled), "growing": dict(self.growing), "sniffed": dict(self.sniffed)}
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What one look found. changed and gone are sorted; seen is what to remember once they are dealt with."""
+
+    changed: tuple[str, ...]
+    gone: tuple[str, ...]
+    seen: Seen
+    waiting: int = 0
+    left_for_later: int = 0
+    alarm: str = ""
+
+
+def compare(index: UploadIndex, seen: Seen, *, wait_for_stability: bool, limit: int) -> Changes:
+    """Compare the uploads with what was seen. At most `limit` SKUs are taken at a time, the rest stays new.
+
+    wait_for_stability: a local file may be half written, so a change counts only when two looks agree on its
+    size and time. An S3 object appears whole.
+    """
+    now = {sku: upload.tokens() for sku, upload in index.skus.items()}
+    new = [sku for sku in sorted(now) if now[sku] != seen.settled.get(sku)]
+    stable = [sku for sku in new if not wait_for_stability or now[sku] == seen.growing.get(sku)]
+    taken = stable[:limit]
+    gone = sorted(set(seen.settled) - set(now))
+    alarm = ""
+    if len(gone) > VANISHED_HANDFUL and len(gone) > VANISHED_SHARE * len(seen.settled):
+        alarm = (
+            f"{len(gone)} of {len(seen.settled)} SKUs have no upload any more. Nothing was retired: if the upload "
+            "folder was moved or is not mounted, put it back; to retire them all, remove them in smaller steps."
+        )
+        gone = []
+    gone = gone[: max(0, limit - len(taken))]
+    settled = {sku: tokens for sku, tokens in seen.settled.items() if sku not in gone}
+    settled.update({sku: now[sku] for sku in taken})
+    growing = {sku: now[sku] for sku in new if sku not in set(taken)}
+    return Changes(
+        changed=tuple(taken),
+        gone=tuple(gone),
+        seen=Seen(settled=settled, growing=growing, sniffed=index.sniffed_tokens),
+        waiting=len(new) - len(stable),
+        left_for_later=len(stable) - len(taken),
+        alarm=alarm,
+    )
+
+
+def load_seen(store: CatalogStore, cursor: str | None) -> Seen:
+    """What the cursor names, or nothing if there is none: then everything is new, which costs time, not truth."""
+    if not cursor:
+        return Seen()
+    try:
+        data = store.read_json(_key(cursor))
+        return replace(Seen(), **{name: data[name] for name in ("settled", "growing", "sniffed")})
+    except NotFound:
+        return Seen()
+    except (StoreError, KeyError, TypeError):
+        return Seen()
+
+
+def save_seen(store: CatalogStore, seen: Seen) -> str:
+    """Write what was seen and return the cursor that names it."""
+    cursor = fingerprint(seen.to_json())
+    key = _key(cursor)
+    if not store.exists(key):
+        store.write_json(key, seen.to_json())
+    return cursor
+
+
+def forget_older(store: CatalogStore, *cursors: str) -> None:
+    """Remove what no cursor names any more."""
+    keep = {_key(cursor) for cursor in cursors if cursor}
+    store.delete_many([entry.key for entry in store.list("state/uploads/") if entry.key not in keep])
+
+
+def _key(cursor: str) -> str:
+    if not cursor.isalnum():
+        raise ValueError(f"cursor {cursor!r} found, letters and digits expected")
+    return f"state/uploads/{cursor}.json"

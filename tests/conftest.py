@@ -1,0 +1,42 @@
+"""Fixtures that several rooms share."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from tests.s3_tools import s3_client
+
+
+@dataclass
+class S3Server:
+    """An S3 server over real HTTP on this machine. new_bucket: makes an empty bucket and says its name."""
+
+    endpoint: str
+    _numbers: Iterator[int] = field(default_factory=itertools.count)
+
+    def client(self, **options: Any) -> Any:
+        return s3_client(self.endpoint, **options)
+
+    def new_bucket(self) -> str:
+        name = f"catalog-test-{next(self._numbers)}"
+        self.client().create_bucket(Bucket=name)
+        return name
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[S3Server]:
+    """moto's S3 in a thread, on a free port."""
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    try:
+        yield S3Server(f"http://{host}:{port}")
+    finally:
+        server.stop()

@@ -1,0 +1,654 @@
+"""One contract, two stores: every test that takes `store` runs over a local folder and over S3."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dagster_aws.s3 import S3Resource
+
+from resources.catalog_resource import CatalogResource
+from resources.store import (
+    CatalogStore,
+    Entry,
+    LocalStore,
+    NotFound,
+    S3Store,
+    StoreError,
+    check_key,
+    content_hash,
+    open_store,
+)
+from tests.conftest import S3Server
+from tests.s3_tools import Fault, FaultyProxy, faulty_proxy, s3_client
+
+
+def s3_store(server: S3Server, prefix: str = "shop/catalog", **options: Any) -> S3Store:
+    return S3Store(server.new_bucket(), prefix, server.client(), **options)
+
+
+@pytest.fixture(params=["local", "s3", "s3 without prefix"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> CatalogStore:
+    if request.param == "local":
+        return LocalStore(tmp_path / "catalog")
+    server = request.getfixturevalue("s3_server")
+    return s3_store(server, prefix="shop/catalog" if request.param == "s3" else "")
+
+
+def keys(entries: Iterator[Entry]) -> list[str]:
+    return [entry.key for entry in entries]
+
+
+def test_what_is_written_is_read(store: CatalogStore) -> None:
+    store.write("assets/mask/mug/main.json", b"first")
+    assert store.read("assets/mask/mug/main.json") == b"first"
+    store.write("assets/mask/mug/main.json", b"second")
+    assert store.read("assets/mask/mug/main.json") == b"second"
+    store.write("empty", b"")
+    assert store.read("empty") == b""
+
+
+def test_what_is_missing_is_not_found(store: CatalogStore) -> None:
+    store.write("a/b", b"x")
+    for key in ("nothing", "a", "a/b/c", "a/" + "x" * 300):
+        assert store.stat(key) is None
+        assert not store.exists(key)
+        with pytest.raises(NotFound) as caught:
+            store.read(key)
+        assert caught.value.key == key
+        with pytest.raises(NotFound):
+            store.head(key, 4)
+
+
+def test_head_reads_the_first_bytes(store: CatalogStore) -> None:
+    store.write("a", b"0123456789")
+    store.write("empty", b"")
+    assert store.head("a", 4) == b"0123"
+    assert store.head("a", 100) == b"0123456789"
+    assert store.head("a", 0) == b""
+    assert store.head("empty", 64) == b""
+
+
+def test_stat_and_list_agree_and_tokens_change(store: CatalogStore) -> None:
+    store.write("a/b", b"12345")
+    entry = store.stat("a/b")
+    assert entry is not None
+    assert entry.size == 5
+    assert list(store.list("a")) == [entry]
+    store.write("a/b", b"123456")
+    assert store.stat("a/b") != entry
+
+
+def test_listing_is_by_whole_folders_and_sorted_like_s3(store: CatalogStore) -> None:
+    names = ["a/b/c", "a/b-c", "a/b.c", "a/b/ä", "a/b/z", "ab/c", "a/b/c2/d"]
+    for name in names:
+        store.write(name, b"x")
+    expected = sorted((name for name in names if name.startswith("a/")), key=str.encode)
+    assert keys(store.list("a")) == keys(store.list("a/")) == expected
+    assert keys(store.list()) == sorted(names, key=str.encode)
+    assert keys(store.list("a/b")) == ["a/b/c", "a/b/c2/d", "a/b/z", "a/b/ä"]
+    assert keys(store.list("nothing")) == []
+    assert store.children("a") == ("b", "b-c", "b.c")
+    assert store.children() == ("a", "ab")
+    assert store.children("nothing") == ()
+
+
+def test_delete(store: CatalogStore) -> None:
+    for name in ("a/b/c", "a/b/d", "a/e", "a/f"):
+        store.write(name, b"x")
+    store.delete("a/b/c")
+    store.delete("a/b/c")
+    assert keys(store.list()) == ["a/b/d", "a/e", "a/f"]
+    store.delete_many(["a/b/d", "a/nothing", "a/e"])
+    assert keys(store.list()) == ["a/f"]
+    assert store.children("a") == ("f",)
+    store.write("a/b/c", b"again")
+    assert store.read("a/b/c") == b"again"
+
+
+def test_a_picture_is_named_by_its_content_and_written_once(store: CatalogStore) -> None:
+    key = store.write_picture("assets/cutout/mug", "main", "png", b"pixels")
+    assert key == f"assets/cutout/mug/main-{content_hash(b'pixels')[:16]}.png"
+    assert store.read(key) == b"pixels"
+    before = store.stat(key)
+    time.sleep(0.01 if isinstance(store, LocalStore) else 1.1)
+    assert store.write_picture("assets/cutout/mug", "main", "png", b"pixels") == key
+    assert store.stat(key) == before
+    store.write(key, b"pix")  # what a power cut may leave
+    assert store.write_picture("assets/cutout/mug", "main", "png", b"pixels") == key
+    assert store.read(key) == b"pixels"
+    assert store.write_picture("assets/cutout/mug", "main", "png", b"others") != key
+
+
+def test_json_is_canonical(store: CatalogStore) -> None:
+    store.write_json("a.json", {"b": 1, "a": ["ü", "\udce4", None]})
+    first = store.read("a.json")
+    store.write_json("a.json", {"a": ["ü", "\udce4", None], "b": 1})
+    assert store.read("a.json") == first
+    assert store.read_json("a.json") == {"a": ["ü", "\udce4", None], "b": 1}
+    with pytest.raises(ValueError, match="JSON compliant"):
+        store.write_json("b.json", {"x": float("nan")})
+    assert not store.exists("b.json")
+    store.write("torn.json", b'{"a": ')
+    with pytest.raises(StoreError) as caught:
+        store.read_json("torn.json")
+    assert caught.value.code == "broken_record"
+    with pytest.raises(NotFound):
+        store.read_json("nothing.json")
+
+
+ODD_KEYS = [
+    "a b/c d.png",
+    "ümlaut 商品 📷.png",
+    "50%/100%25.png",
+    "plus+and&=.png",
+    "quote\"'`$(x).png",
+    "hash#query?.png",
+    "semi;colon,comma.png",
+    "..%2f..%2fetc.png",
+    "..odd",
+    "-rf",
+    "tilde~*|<>^{}[].png",
+]
+
+
+def test_odd_keys_work(store: CatalogStore) -> None:
+    for key in ODD_KEYS:
+        store.write(f"odd/{key}", key.encode())
+    assert sorted(keys(store.list("odd"))) == sorted(f"odd/{key}" for key in ODD_KEYS)
+    for key in ODD_KEYS:
+        assert store.read(f"odd/{key}") == key.encode()
+        assert store.exists(f"odd/{key}")
+    store.delete_many(f"odd/{key}" for key in ODD_KEYS[1:])
+    assert keys(store.list("odd")) == [f"odd/{ODD_KEYS[0]}"]
+
+
+BAD_KEYS = [
+    "",
+    "/etc/passwd",
+    "..",
+    "../x",
+    "a/../b",
+    "a/..",
+    "./a",
+    "a//b",
+    "a/",
+    "a\0b",
+    "x" * 1025,
+]
+BAD_KEYS_TO_WRITE = ["..\\..\\evil", "C:/x", "a\nb", "a\x7fb", "\udce4", "a/.tmp-1", "x" * 256]
+
+
+@pytest.mark.parametrize("key", BAD_KEYS)
+def test_a_bad_key_never_reaches_the_store(store: CatalogStore, key: str) -> None:
+    for action in (store.read, store.stat, store.delete, lambda key: store.write(key, b"x")):
+        with pytest.raises(StoreError) as caught:
+            action(key)
+        assert caught.value.code == "bad_key"
+
+
+@pytest.mark.parametrize("key", BAD_KEYS_TO_WRITE)
+def test_we_never_write_a_name_that_is_odd_for_some_system(store: CatalogStore, key: str) -> None:
+    for action in (store.delete, lambda key: store.write(key, b"x")):
+        with pytest.raises(StoreError) as caught:
+            action(key)
+        assert caught.value.code == "bad_key"
+
+
+def test_random_keys_stay_in_the_root(tmp_path: Path) -> None:
+    generator = random.Random(7)
+    store = LocalStore(tmp_path / "deep" / "root")
+    written = 0
+    for _ in range(3000):
+        key = "".join(generator.choices(["..", ".", "/", "\\", "a", "b", "\0", "%2e", " ", "~", "C:"], k=6))
+        try:
+            check_key(key)
+            store.write(f"x/{key}", b"x")
+        except StoreError as error:
+            assert error.code == "bad_key"
+        else:
+            written += 1
+    assert written > 50
+    inside = {path for path in tmp_path.rglob("*") if path.is_file()}
+    assert inside
+    assert all(path.is_relative_to(tmp_path / "deep" / "root" / "x") for path in inside)
+
+
+def test_threads_share_a_store(store: CatalogStore) -> None:
+    def work(number: int) -> None:
+        for turn in range(10):
+            store.write(f"t/{number}/{turn}", b"x" * 1000)
+            store.write("t/shared", bytes([number]) * 5000)
+            seen = store.read("t/shared")
+            torn.extend([seen] if len(set(seen)) != 1 or len(seen) != 5000 else [])
+            store.delete(f"t/{number}/{turn}")
+
+    torn: list[bytes] = []
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert torn == []
+    assert keys(store.list("t")) == ["t/shared"]
+
+
+# What only a local folder can have.
+
+
+def test_uploads_are_not_read_through_links_that_lead_out(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_bytes(b"secret")
+    root = tmp_path / "catalog"
+    (root / "uploads" / "mug").mkdir(parents=True)
+    (root / "uploads" / "a.jpg").symlink_to(tmp_path / "secret")
+    (root / "uploads" / "b.jpg").symlink_to("../../secret")
+    (root / "uploads" / "d").symlink_to(tmp_path)
+    (root / "uploads" / "inside.jpg").symlink_to(root / "uploads" / "real.jpg")
+    (root / "uploads" / "real.jpg").write_bytes(b"photo")
+    store = LocalStore(root)
+    for key in ("uploads/a.jpg", "uploads/b.jpg", "uploads/d/secret"):
+        assert store.stat(key) is None
+        with pytest.raises(NotFound):
+            store.read(key)
+    assert store.read("uploads/inside.jpg") == b"photo"
+    assert keys(store.list("uploads")) == ["uploads/inside.jpg", "uploads/real.jpg"]
+
+
+def test_links_of_the_operator_are_followed(tmp_path: Path) -> None:
+    root, disk, drop = tmp_path / "catalog", tmp_path / "disk", tmp_path / "drop"
+    for folder in (root, disk, drop):
+        folder.mkdir()
+    (root / "assets").symlink_to(disk)
+    (root / "uploads").symlink_to(drop)
+    (drop / "mug.jpg").write_bytes(b"photo")
+    store = LocalStore(root)
+    store.write("assets/mask/a.json", b"{}")
+    assert (disk / "mask" / "a.json").read_bytes() == b"{}"
+    assert store.read("uploads/mug.jpg") == b"photo"
+    assert keys(store.list()) == ["assets/mask/a.json", "uploads/mug.jpg"]
+
+
+def test_a_pipe_is_neither_listed_nor_waited_for(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    store.write("assets/a", b"x")
+    os.mkfifo(tmp_path / "assets" / "pipe")
+    server = socket.socket(socket.AF_UNIX)
+    server.bind(str(tmp_path / "assets" / "socket"))
+    skipped: list[tuple[str, str]] = []
+    assert [entry.key for entry in store.list("", lambda *skip: skipped.append(skip))] == ["assets/a"]
+    assert skipped == [("assets/pipe", "not_a_file"), ("assets/socket", "not_a_file")]
+    for key in ("assets/pipe", "assets/socket"):
+        assert store.stat(key) is None
+        with pytest.raises(NotFound):
+            store.read(key)
+    server.close()
+
+
+def test_names_that_are_no_utf8_do_not_break_a_listing(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    store.write("uploads/a.jpg", b"x")
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/uploads/t\xeate.jpg")).write_bytes(b"photo")
+    listed = keys(store.list("uploads"))
+    assert len(listed) == 2
+    assert store.read(listed[1]) == b"photo"
+    str(StoreError("x", "y")).encode()
+    with pytest.raises(StoreError, match="\ufffd") as caught:
+        store.write(listed[1], b"x")
+    str(caught.value).encode("utf-8")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is closed to root")
+def test_a_closed_file_gives_a_clear_error(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    store.write("a/b", b"x")
+    (tmp_path / "a" / "b").chmod(0)
+    with pytest.raises(StoreError) as caught:
+        store.read("a/b")
+    assert caught.value.code == "no_permission"
+    assert "a/b" in caught.value.message
+    assert not caught.value.retryable
+
+
+def test_a_folder_in_the_place_of_a_file_gives_a_clear_error(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    store.write("a/b", b"x")
+    for key in ("a", "a/b/c"):
+        with pytest.raises(StoreError) as caught:
+            store.write(key, b"x")
+        assert caught.value.code == "bad_key"
+    assert [path.name for path in tmp_path.rglob("*")] == ["a", "b"]
+
+
+def test_a_failed_write_leaves_the_old_bytes_and_no_temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = LocalStore(tmp_path)
+    store.write("a", b"old")
+
+    def full(path: Path, target: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(StoreError) as caught:
+        store.write("a", b"new")
+    assert caught.value.code == "disk_full"
+    assert store.read("a") == b"old"
+    assert os.listdir(tmp_path) == ["a"]  # noqa: PTH208
+
+
+def test_sweep_removes_old_temporaries_of_ours_only(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    old = time.time() - 7200
+    for name in ("assets/a/.tmp-1-old", "uploads/.tmp-theirs", ".dagster/.tmp-theirs", "assets/a/kept.png"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x")
+        os.utime(path, (old, old))
+    (tmp_path / "assets/a/.tmp-2-fresh").write_bytes(b"x")
+    assert keys(store.list("assets")) == ["assets/a/kept.png"]
+    assert store.children("assets/a") == ("kept.png",)
+    assert store.sweep() == 1
+    left = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
+    assert left == {"assets/a/.tmp-2-fresh", "uploads/.tmp-theirs", ".dagster/.tmp-theirs", "assets/a/kept.png"}
+
+
+_WRITER = """
+import sys
+from resources.store import LocalStore
+store = LocalStore(sys.argv[1])
+print("ready", flush=True)
+number = 0
+while True:
+    number += 1
+    store.write("state/shared.bin", bytes([number % 256]) * 3_000_000)
+    store.write_picture("assets/a", "main", "png", number.to_bytes(4, "big") * 500_000)
+"""
+
+
+def test_a_killed_process_leaves_nothing_torn(tmp_path: Path) -> None:
+    generator = random.Random(3)
+    store = LocalStore(tmp_path)
+    for _ in range(5):
+        process = subprocess.Popen(
+            [sys.executable, "-c", _WRITER, str(tmp_path)], stdout=subprocess.PIPE, text=True
+        )
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        time.sleep(generator.uniform(0.05, 0.25))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+        for entry in store.list():
+            data = store.read(entry.key)
+            assert entry.size == len(data) in (3_000_000, 2_000_000)
+            if entry.key.startswith("assets/"):
+                assert entry.key == f"assets/a/main-{content_hash(data)[:16]}.png"
+            else:
+                assert len(set(data)) == 1
+    assert store.exists("state/shared.bin")
+    store.sweep(older_than_s=-1)
+    assert not list(tmp_path.rglob(".tmp-*"))
+
+
+def test_a_file_is_no_root(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(StoreError) as caught:
+        LocalStore(tmp_path / "file")
+    assert caught.value.code == "bad_root"
+
+
+# What only S3 can have.
+
+
+@pytest.fixture(scope="module")
+def proxy(s3_server: S3Server) -> Iterator[FaultyProxy]:
+    with faulty_proxy(s3_server.endpoint) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def behind(proxy: FaultyProxy, s3_server: S3Server) -> S3Store:
+    """An S3 store that is reached through the proxy, with one object in it."""
+    proxy.plan()
+    store = S3Store(s3_server.new_bucket(), "p", s3_client(proxy.endpoint, timeout_s=1.0))
+    store.write("a/b.png", b"0123456789" * 100)
+    return store
+
+
+def test_s3_lists_in_pages(s3_server: S3Server) -> None:
+    store = s3_store(s3_server, page_size=7)
+    names = [f"a/{number:02d}" for number in range(30)]
+    for name in names:
+        store.write(name, b"x")
+    assert keys(store.list("a")) == names
+    assert store.children("a") == tuple(name[2:] for name in names)
+    store.delete_many(names[:25])
+    assert keys(store.list()) == names[25:]
+
+
+def test_s3_prefixes_do_not_mix(s3_server: S3Server) -> None:
+    bucket, client = s3_server.new_bucket(), s3_server.client()
+    one, two = S3Store(bucket, "shop", client), S3Store(bucket, "/shop2/", client)
+    one.write("a", b"1")
+    two.write("a", b"2")
+    assert keys(one.list()) == keys(two.list()) == ["a"]
+    assert (one.read("a"), two.read("a")) == (b"1", b"2")
+    assert two.root == f"s3://{bucket}/shop2"
+    stored = [item["Key"] for item in client.list_objects_v2(Bucket=bucket)["Contents"]]
+    assert stored == ["shop/a", "shop2/a"]
+
+
+def test_s3_objects_have_a_content_type(s3_server: S3Server) -> None:
+    bucket, client = s3_server.new_bucket(), s3_server.client()
+    store = S3Store(bucket, "", client)
+    store.write("a.png", b"x")
+    store.write("b.bin", b"x", content_type="text/plain")
+    store.write("c.svg", b"x")
+    types = [client.head_object(Bucket=bucket, Key=key)["ContentType"] for key in ("a.png", "b.bin", "c.svg")]
+    assert types == ["image/png", "text/plain", "application/octet-stream"]
+
+
+def test_s3_empty_folder_marks_are_not_listed(s3_server: S3Server) -> None:
+    bucket, client = s3_server.new_bucket(), s3_server.client()
+    for key in ("p/", "p/uploads/", "p/uploads/a.jpg"):
+        client.put_object(Bucket=bucket, Key=key, Body=b"x" if key.endswith("jpg") else b"")
+    store = S3Store(bucket, "p", client)
+    assert keys(store.list()) == ["uploads/a.jpg"]
+    assert store.children() == ("uploads",)
+    assert store.children("uploads") == ("a.jpg",)
+
+
+def every_call(store: CatalogStore) -> dict[str, Any]:
+    return {
+        "read": lambda: store.read("a/b.png"),
+        "head": lambda: store.head("a/b.png", 4),
+        "stat": lambda: store.stat("a/b.png"),
+        "write": lambda: store.write("a/c.png", b"x"),
+        "list": lambda: list(store.list("a")),
+        "children": lambda: store.children("a"),
+        "delete": lambda: store.delete("a/c.png"),
+        "delete_many": lambda: store.delete_many(["a/c.png"]),
+    }
+
+
+@pytest.mark.parametrize("call", ["read", "head", "stat", "write", "list", "children", "delete", "delete_many"])
+def test_s3_two_errors_of_the_server_are_got_over(behind: S3Store, proxy: FaultyProxy, call: str) -> None:
+    proxy.plan(Fault(500, "InternalError"), Fault(503, "SlowDown"))
+    every_call(behind)[call]()
+    assert len(proxy.requests) == 3
+
+
+@pytest.mark.parametrize("call", ["read", "stat", "write", "list", "delete_many"])
+def test_s3_three_errors_of_the_server_are_a_clear_error(behind: S3Store, proxy: FaultyProxy, call: str) -> None:
+    proxy.plan(*[Fault(503, "SlowDown")] * 3)
+    with pytest.raises(StoreError) as caught:
+        every_call(behind)[call]()
+    assert caught.value.code == "store_busy"
+    assert caught.value.retryable
+    assert len(proxy.requests) == 3
+
+
+def test_s3_a_listing_survives_errors_between_its_pages(proxy: FaultyProxy, s3_server: S3Server) -> None:
+    proxy.plan()
+    store = S3Store(s3_server.new_bucket(), "p", s3_client(proxy.endpoint), page_size=2)
+    for number in range(6):
+        store.write(f"a/{number}", b"x")
+    entries = store.list("a")
+    found = [next(entries).key, next(entries).key]
+    proxy.plan(Fault(500, "InternalError"), Fault(500, "InternalError"))
+    found += keys(entries)
+    assert found == [f"a/{number}" for number in range(6)]
+
+
+def test_s3_a_reply_that_breaks_off_is_read_again(behind: S3Store, proxy: FaultyProxy) -> None:
+    proxy.plan(Fault(cut_after=100), Fault(cut_after=999))
+    assert behind.read("a/b.png") == b"0123456789" * 100
+    assert len(proxy.requests) == 3
+    proxy.plan(*[Fault(cut_after=5)] * 3)
+    with pytest.raises(StoreError) as caught:
+        behind.read("a/b.png")
+    assert caught.value.code == "store_unreachable"
+    assert caught.value.retryable
+    assert len(proxy.requests) == 3
+
+
+def test_s3_silence_is_a_timeout_and_tried_again(behind: S3Store, proxy: FaultyProxy) -> None:
+    proxy.plan(Fault(silent_s=2.0))
+    assert behind.head("a/b.png", 4) == b"0123"
+    proxy.plan(*[Fault(silent_s=2.0)] * 3)
+    with pytest.raises(StoreError) as caught:
+        behind.read("a/b.png")
+    assert caught.value.code == "store_unreachable"
+    assert caught.value.retryable
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "expected"),
+    [
+        (403, "InvalidAccessKeyId", "wrong_credentials"),
+        (403, "SignatureDoesNotMatch", "wrong_credentials"),
+        (400, "ExpiredToken", "wrong_credentials"),
+        (403, "AccessDenied", "no_permission"),
+        (301, "PermanentRedirect", "wrong_region"),
+        (404, "NoSuchBucket", "missing_bucket"),
+        (429, "TooManyRequests", "store_busy"),
+        (400, "InvalidArgument", "store_refused"),
+    ],
+)
+@pytest.mark.parametrize("call", ["read", "stat", "write", "list"])
+def test_s3_refusals_say_what_is_wrong(
+    behind: S3Store, proxy: FaultyProxy, call: str, status: int, code: str, expected: str
+) -> None:
+    if (call, code) in (("stat", "ExpiredToken"), ("stat", "NoSuchBucket")):
+        pytest.skip("a HEAD reply has no body that could tell")
+    proxy.plan(*[Fault(status, code)] * 6)
+    with pytest.raises(StoreError) as caught:
+        every_call(behind)[call]()
+    assert caught.value.code == expected
+    assert caught.value.hint
+    assert "secret" not in str(caught.value).replace("its secret", "")
+    assert "AKIATEST" not in str(caught.value)
+
+
+@pytest.mark.parametrize("call", ["read", "head", "stat", "write", "list", "children", "delete", "delete_many"])
+def test_s3_a_missing_bucket_is_said_so(s3_server: S3Server, call: str) -> None:
+    store = S3Store("no-such-bucket-here", "p", s3_server.client())
+    with pytest.raises(StoreError) as caught:
+        every_call(store)[call]()
+    assert caught.value.code == "missing_bucket"
+    assert "no-such-bucket-here" in caught.value.message
+
+
+@pytest.mark.parametrize("call", ["read", "stat", "write", "list"])
+def test_s3_an_endpoint_that_is_not_there_is_said_so(call: str) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    store = S3Store("some-bucket", "p", s3_client(f"http://127.0.0.1:{port}", timeout_s=1.0))
+    with pytest.raises(StoreError) as caught:
+        every_call(store)[call]()
+    assert caught.value.code == "store_unreachable"
+    assert caught.value.retryable
+
+
+def test_s3_without_credentials_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    with pytest.raises(StoreError) as caught:
+        open_store("s3://some-bucket/p").read("a")
+    assert caught.value.code == "no_credentials"
+    monkeypatch.setenv("AWS_PROFILE", "not-there")
+    with pytest.raises(StoreError) as caught:
+        open_store("s3://some-bucket/p")
+    assert caught.value.code == "bad_s3_settings"
+
+
+# Opening.
+
+
+def test_a_root_names_a_folder_or_a_bucket(tmp_path: Path, s3_server: S3Server) -> None:
+    assert isinstance(open_store(str(tmp_path)), LocalStore)
+    assert isinstance(open_store("./catalog"), LocalStore)
+    assert isinstance(open_store("C:/catalog"), LocalStore)
+    store = open_store("s3://some-bucket/deep/prefix/", s3_server.client)
+    assert isinstance(store, S3Store)
+    assert store.root == "s3://some-bucket/deep/prefix"
+    assert open_store("s3://some-bucket", s3_server.client).root == "s3://some-bucket"
+
+
+@pytest.mark.parametrize(
+    "root",
+    ["", " ", "s3://", "s3:/bucket", "s3://KEY:secret@bucket/x", "s3://a", "gs://bucket/x", "s3://bucket/../x"],
+)
+def test_a_root_that_makes_no_sense_is_refused_without_showing_it(root: str, s3_server: S3Server) -> None:
+    with pytest.raises(StoreError) as caught:
+        open_store(root, s3_server.client)
+    assert caught.value.code in ("bad_root", "bad_key")
+    assert "secret" not in str(caught.value)
+
+
+def test_the_dagster_resource_opens_both(tmp_path: Path, proxy: FaultyProxy, s3_server: S3Server) -> None:
+    local = CatalogResource(root=str(tmp_path))
+    assert local.open() is local.open()
+    s3 = S3Resource(
+        endpoint_url=proxy.endpoint,
+        region_name="us-east-1",
+        aws_access_key_id="AKIATESTTESTTEST",
+        aws_secret_access_key="not-a-real-secret",
+    )
+    store = CatalogResource(root=f"s3://{s3_server.new_bucket()}/p", s3=s3).open()
+    proxy.plan(Fault(500, "InternalError"), Fault(500, "InternalError"))
+    store.write_json("a.json", {"a": 1})
+    assert store.read_json("a.json") == {"a": 1}
+    proxy.plan(*[Fault(500, "InternalError")] * 6)
+    with pytest.raises(StoreError):
+        store.read("a.json")
+    assert len(proxy.requests) == 3
+
+
+def test_a_store_error_becomes_a_value() -> None:
+    rejection = StoreError("store_busy", "Busy.", "Later.", retryable=True).rejection("mask")
+    assert (rejection.code, rejection.stage, rejection.retryable) == ("store_busy", "mask", True)
+    assert json.loads(json.dumps(rejection.message)) == "Busy."
+
+
+def test_opening_a_local_store_imports_nothing_heavy() -> None:
+    code = (
+        "import sys; from resources.uploads import scan_uploads; from resources.products import load_products;"
+        "from resources.store import open_store; scan_uploads(open_store('nowhere'));"
+        "print([name for name in ('boto3', 'torch', 'pandas', 'cv2', 'dagster') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
