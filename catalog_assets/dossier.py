@@ -28,6 +28,7 @@ CAMPAIGN_ASSETS = ("scene_variants", "scored_finals", "marketplace_export")
 # A SKU's records are many small files: over a network it is the waiting that costs.
 _READERS = 8
 _AHEAD = 32
+_MADE: Status = "made"
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class Catalog:
 
 @dataclass(frozen=True)
 class LineDossier:
-    """One SKU in one line. records: by asset, sorted by name. statuses: by asset, for the assets that were read."""
+    """One SKU in one line. records: by asset, sorted by name; an asset that was left out counts as made."""
 
     line: str
     records: Mapping[str, Sequence[Record]]
@@ -190,13 +191,19 @@ def _campaign(
         if asset not in leave_out
     }
     quarantined = _quarantined(catalog, name, sku)
+    everywhere: Status | None = None
     if sku not in catalog.uploads.skus:
-        return LineDossier(name, records, dict.fromkeys(records, "retired"), quarantined)
-    if not catalog.campaigns.active[name].selects(catalog.products.columns(sku)):
-        return LineDossier(name, records, dict.fromkeys(records, "not_selected"), quarantined)
-    if not cutouts:
-        return LineDossier(name, records, dict.fromkeys(records, "not_attempted"), quarantined)
-    found = {asset: _campaign_status(asset, records[asset], cutouts) for asset in records}
+        everywhere = "retired"
+    elif not catalog.campaigns.active[name].selects(catalog.products.get(sku)):
+        everywhere = "not_selected"
+    elif not cutouts:
+        everywhere = "not_attempted"
+    if everywhere is not None:
+        return LineDossier(name, records, dict.fromkeys(CAMPAIGN_ASSETS, everywhere), quarantined)
+    found = {
+        asset: _campaign_status(asset, records[asset], cutouts) if asset in records else _MADE
+        for asset in CAMPAIGN_ASSETS
+    }
     return LineDossier(name, records, _until_stopped(found, quarantined), quarantined)
 
 

@@ -1,6 +1,6 @@
 """Jobs beside the asset graph: scattered SKUs in one run, a campaign's line, and the reports."""
 
-from __future__ import annotations
+# No `from __future__ import annotations` here: Dagster reads the annotations of its functions as they are.
 
 from collections.abc import Mapping, Sequence
 

@@ -1,6 +1,6 @@
 """From a line to a Dagster multi-asset: one body for all lines, so that they all keep the same contract."""
 
-from __future__ import annotations
+# No `from __future__ import annotations` here: Dagster reads the annotations of its functions as they are.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass

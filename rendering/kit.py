@@ -37,12 +37,7 @@ def smooth_path(points: Sequence[Sequence[float]], steps: int = 8, closed: bool 
         for t in np.linspace(0, 1, steps, endpoint=False):
             out.append(
                 0.5
-                * (
-                    2 * p1
-                    + (p2 - p0) * t
-                    + (2 * p0 - 5 * p1 + 4 * p2 - p3) * t**2
-                    + (3 * p1 - p0 - 3 * p2 + p3) * t**3
-                )
+                * (2 * p1 + (p2 - p0) * t + (2 * p0 - 5 * p1 + 4 * p2 - p3) * t**2 + (3 * p1 - p0 - 3 * p2 + p3) * t**3)
             )
     if not closed:
         out.append(pts[-1])

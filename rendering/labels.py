@@ -23,7 +23,14 @@ def font(size: int, weight: str = "Regular") -> ImageFont.FreeTypeFont:
 
 
 def centred(
-    draw: ImageDraw.ImageDraw, x: float, y: float, body: str, size: int, fill: str, weight: str = "Regular", gap: int = 0
+    draw: ImageDraw.ImageDraw,
+    x: float,
+    y: float,
+    body: str,
+    size: int,
+    fill: str,
+    weight: str = "Regular",
+    gap: int = 0,
 ) -> None:
     """One line centred on x; `gap` adds letter spacing."""
     face = font(size, weight)
@@ -94,7 +101,9 @@ def tea_back() -> Image.Image:
         centred(draw, 142, y, str(i + 1), 38, "#f3e6c8", "Bold")
         draw.text((210, y), line, font=font(42, "Medium"), fill="#24423d", anchor="lm")
     draw.line([110, 640, 730, 640], fill="#b4682b", width=4)
-    for i, line in enumerate(("Ingredients: peppermint, lemon", "balm, fennel, liquorice root.", "Store cool and dry.")):
+    for i, line in enumerate(
+        ("Ingredients: peppermint, lemon", "balm, fennel, liquorice root.", "Store cool and dry.")
+    ):
         draw.text((110, 700 + i * 54), line, font=font(38), fill="#24423d", anchor="lm")
     barcode(draw, 240, 910, 360, 130, "2000000000022")
     return image
@@ -155,7 +164,14 @@ def soap_back() -> Image.Image:
     image = Image.new("RGB", (720, 900), "#fbf7ee")
     draw = ImageDraw.Draw(image)
     centred(draw, 360, 90, "Gentle hand soap", 56, "#23483a", "Bold")
-    lines = ("With sweet orange oil and", "garden sage. For daily use.", "", "Aqua, coco-glucoside,", "glycerin, citric acid,", "parfum, limonene.")
+    lines = (
+        "With sweet orange oil and",
+        "garden sage. For daily use.",
+        "",
+        "Aqua, coco-glucoside,",
+        "glycerin, citric acid,",
+        "parfum, limonene.",
+    )
     for i, line in enumerate(lines):
         draw.text((70, 190 + i * 60), line, font=font(44), fill="#23483a", anchor="lm")
     barcode(draw, 180, 630, 360, 150, "2000000000053")

@@ -23,7 +23,9 @@ class PhotoLook:
     vignette: float = 0.16
     noise: float = 0.008
     blur: float = 0.45
-    quality: int = 86
+    contrast: float = 0.35
+    saturation: float = 1.1
+    quality: int = 88
 
 
 def _to_linear(rgb: np.ndarray) -> np.ndarray:
@@ -50,6 +52,14 @@ def _noise(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
     return luma + 0.35 * chroma
 
 
+def _punch(display: np.ndarray, look: PhotoLook) -> np.ndarray:
+    """The S-curve and the extra colour that phones add."""
+    curved = display * display * (3 - 2 * display)
+    display = display + look.contrast * (curved - display)
+    grey = display.mean(axis=2, keepdims=True)
+    return np.clip(grey + look.saturation * (display - grey), 0, 1)
+
+
 def develop(render: Image.Image, look: PhotoLook, seed: int) -> Image.Image:
     """The photo that a phone would have stored."""
     rng = np.random.default_rng(seed)
@@ -58,6 +68,7 @@ def develop(render: Image.Image, look: PhotoLook, seed: int) -> Image.Image:
     balance = np.array([1 + look.warmth, 1 + look.tint, 1 - look.warmth])
     height, width = linear.shape[:2]
     display = _to_display(linear * balance * look.gain * _vignette(height, width, look.vignette))
+    display = _punch(display, look)
     # Shadows are noisier than lights: less light, the same electronics.
     shade = 1.25 - 0.7 * display.mean(axis=2, keepdims=True)
     noisy = display + look.noise * shade * _noise(rng, height, width)

@@ -76,7 +76,9 @@ def candle() -> None:
     outside = [(0.0, 0.0), (0.36, 0.0), (0.4, 0.04), (0.41, 0.1), (0.41, 0.92), (0.4, 0.95)]
     inside = [(0.385, 0.95), (0.375, 0.92), (0.375, 0.13), (0.33, 0.09), (0.0, 0.09)]
     kit.lathe("jar", outside + inside, jar, sharp_angle=60)
-    kit.lathe("wax", [(0.0, 0.1), (0.33, 0.1), (0.372, 0.14), (0.372, 0.75), (0.36, 0.735), (0.05, 0.72), (0.0, 0.73)], wax)
+    kit.lathe(
+        "wax", [(0.0, 0.1), (0.33, 0.1), (0.372, 0.14), (0.372, 0.75), (0.36, 0.735), (0.05, 0.72), (0.0, 0.73)], wax
+    )
     kit.tube("wick", [(0, 0, 0.7), (0.004, 0, 0.8), (0.02, 0, 0.88)], 0.012, mt.principled("wick", "#3a3129"))
     label = mt.printed("label", labels.candle(), roughness=0.7)
     kit.arc_patch("label", 0.4125, 0.2, 0.72, 105, label)
@@ -92,7 +94,9 @@ def notebook() -> None:
     kit.box("front", (1.36, 2.1, 0.035), cover, at=(0, 0, 0.18), bevel=0.016)
     kit.box("spine", (0.05, 2.1, 0.215), cover, at=(-0.66, 0, 0.0), bevel=0.022)
     kit.box("elastic", (0.075, 2.116, 0.23), dark, at=(0.5, 0, -0.004), bevel=0.008)
-    ribbon = kit.smooth_path([(-0.3, -0.9, 0.16), (-0.3, -1.03, 0.15), (-0.28, -1.12, 0.06), (-0.24, -1.25, 0.012), (-0.27, -1.42, 0.01)], 8)
+    ribbon = kit.smooth_path(
+        [(-0.3, -0.9, 0.16), (-0.3, -1.03, 0.15), (-0.28, -1.12, 0.06), (-0.24, -1.25, 0.012), (-0.27, -1.42, 0.01)], 8
+    )
     kit.strap("ribbon", ribbon, 0.06, 0.008, mt.principled("ribbon", "#e0b04a", roughness=0.6), (1, 0, 0))
     gold = mt.metal("foil", "#d9b25a", 0.25)
     for body, size, y in (("FIELD NOTES", 0.16, 0.25), ("OF A SLOW YEAR", 0.085, 0.07)):
@@ -102,17 +106,24 @@ def notebook() -> None:
 
 def soap_bottle() -> None:
     """Pump bottle of hand soap, labels front and back."""
-    body = mt.principled("plastic", "#2f7d5b", roughness=0.22, coat=0.3, subsurface=0.05)
-    black = mt.principled("pump", "#1d1f20", roughness=0.35)
-    kit.lathe("bottle", [(0.0, 0.02), (0.26, 0.0), (0.31, 0.02), (0.335, 0.07), *[(0.335, z) for z in np.linspace(0.1, 1.15, 8)], *kit.smooth_path([(0.335, 1.2), (0.32, 1.3), (0.26, 1.37), (0.17, 1.41), (0.15, 1.45), (0.15, 1.5)], 6).tolist(), (0.0, 1.5)], body)
-    kit.lathe("collar", [(0, 1.44), (0.185, 1.44), (0.19, 1.46), (0.19, 1.6), (0.175, 1.63), (0.08, 1.64), (0.07, 1.66), (0, 1.66)], black)
+    plastic = mt.principled("plastic", "#2f7d5b", roughness=0.22, coat=0.3, subsurface=0.05)
+    foot = [(0.0, 0.02), (0.26, 0.0), (0.31, 0.02), (0.335, 0.07), (0.335, 0.1)]
+    shoulder = [(0.335, 1.2), (0.32, 1.3), (0.26, 1.37), (0.17, 1.41), (0.15, 1.45), (0.15, 1.5)]
+    kit.lathe("bottle", [*foot, *kit.smooth_path(shoulder, 6).tolist(), (0.0, 1.5)], plastic)
+    _pump(mt.principled("pump", "#1d1f20", roughness=0.35))
+    for name, picture, turn in (("front", labels.soap_front(), 0), ("back", labels.soap_back(), 180)):
+        paper = mt.printed(name, picture, roughness=0.35, coat=0.2)
+        kit.place(kit.arc_patch(name, 0.3375, 0.24, 1.1, 118, paper), turn=(0, 0, turn))
+
+
+def _pump(black: bpy.types.Material) -> None:
+    """Collar, stem and spout of the dispenser."""
+    collar = [(0, 1.44), (0.185, 1.44), (0.19, 1.46), (0.19, 1.6), (0.175, 1.63), (0.08, 1.64), (0.07, 1.66), (0, 1.66)]
+    kit.lathe("collar", collar, black)
     kit.lathe("stem", [(0, 1.6), (0.05, 1.6), (0.05, 1.84), (0, 1.84)], black)
     kit.lathe("head", [(0, 1.8), (0.1, 1.8), (0.12, 1.82), (0.12, 1.9), (0.1, 1.93), (0, 1.935)], black)
     spout = kit.smooth_path([(0, 0, 1.875), (-0.2, -0.03, 1.885), (-0.36, -0.05, 1.87), (-0.43, -0.06, 1.8)], 6)
     kit.tube("spout", spout, np.linspace(0.06, 0.036, len(spout)).tolist(), black)
-    for name, picture, turn in (("front", labels.soap_front(), 0), ("back", labels.soap_back(), 180)):
-        patch = kit.arc_patch(name, 0.3375, 0.24, 1.1, 118, mt.printed(name, picture, roughness=0.35, coat=0.2))
-        patch.rotation_euler = (0, 0, math.radians(turn))
 
 
 def kettle() -> None:
@@ -124,36 +135,45 @@ def kettle() -> None:
     kit.ring_tube("seam", 0.995, 0.012, 0.16, steel)
     kit.lathe("lid", kit.smooth_path([(0.52, 1.13), (0.53, 1.15), (0.45, 1.2), (0.25, 1.27), (0.0, 1.3)], 5), steel)
     kit.ring_tube("rim", 0.52, 0.015, 1.14, steel)
-    kit.lathe("knob", kit.smooth_path([(0.0, 1.28), (0.06, 1.28), (0.06, 1.34), (0.13, 1.4), (0.13, 1.46), (0.08, 1.5), (0.0, 1.505)], 5), black)
+    knob = [(0.0, 1.28), (0.06, 1.28), (0.06, 1.34), (0.13, 1.4), (0.13, 1.46), (0.08, 1.5), (0.0, 1.505)]
+    kit.lathe("knob", kit.smooth_path(knob, 5), black)
     spout = kit.smooth_path([(0.7, 0, 0.5), (1.0, 0, 0.72), (1.22, 0, 1.0), (1.36, 0, 1.14)], 8)
     kit.tube("spout", spout, np.linspace(0.24, 0.12, len(spout)).tolist(), steel, resolution=10)
     kit.tube("hole", [(1.33, 0, 1.115), (1.363, 0, 1.144)], 0.1, mt.principled("dark", "#050505"), resolution=10)
+    _kettle_handle(steel, black)
+
+
+def _kettle_handle(steel: bpy.types.Material, black: bpy.types.Material) -> None:
+    """Grip arching over the lid on two steel mounts."""
     for side in (-1, 1):
         mount = kit.smooth_path([(side * 0.7, 0, 0.92), (side * 0.84, 0, 1.15), (side * 0.84, 0, 1.45)], 8)
         kit.strap("mount", mount, 0.16, 0.03, steel)
-    arch = [(0.84 * math.cos(a), 0, 1.42 + 0.46 * math.sin(a)) for a in np.linspace(0, math.pi, 40)]
-    grip = 0.055 + 0.03 * np.sin(np.linspace(0, math.pi, 40)) ** 0.5
+    angles = np.linspace(0, math.pi, 40)
+    arch = [(0.84 * math.cos(a), 0, 1.42 + 0.46 * math.sin(a)) for a in angles]
+    grip = 0.055 + 0.03 * np.sin(angles) ** 0.5
     kit.tube("grip", arch, grip.tolist(), black, resolution=8)
 
 
 def mills() -> None:
     """Salt and pepper mill, light and dark wood: one product in two parts."""
+    steel = mt.metal("steel", "#cfcbc4", 0.2)
+    oak = mt.wood("oak", "#b98a56", "#d0a873", "#dfc08f", stretch=(9, 9, 0.8), roughness=0.35, coat=0.15)
+    walnut = mt.wood("walnut", "#2b1a10", "#4a2e1c", "#6a4529", stretch=(9, 9, 0.8), roughness=0.35, coat=0.15)
+    _mill(oak, steel, (-0.36, -0.02, 0), 70)
+    _mill(walnut, steel, (0.36, 0.14, 0), 20)
+
+
+def _mill(grain: bpy.types.Material, steel: bpy.types.Material, at: kit.Point3, turn: float) -> None:
+    """One mill: waisted body, steel collar, round head, nut on top."""
     outline = [(0.0, 0.0), (0.27, 0.0), (0.29, 0.03), (0.29, 0.2), (0.24, 0.36), (0.2, 0.62), (0.22, 0.9), (0.26, 1.06)]
     head = [(0.0, 1.12), (0.24, 1.12), (0.27, 1.16), (0.27, 1.3), (0.23, 1.44), (0.12, 1.53), (0.0, 1.55)]
-    steel = mt.metal("steel", "#cfcbc4", 0.2)
-    tones = {
-        "oak": (("#b98a56", "#d0a873", "#dfc08f"), (-0.36, -0.02, 0)),
-        "walnut": (("#2b1a10", "#4a2e1c", "#6a4529"), (0.36, 0.14, 0)),
-    }
-    for name, (colors, at) in tones.items():
-        grain = mt.wood(name, *colors, stretch=(9, 9, 0.8), roughness=0.35, coat=0.15)
-        parts = [
-            kit.lathe("body", [*kit.smooth_path(outline, 6).tolist(), (0.0, 1.06)], grain),
-            kit.lathe("collar", [(0, 1.05), (0.235, 1.05), (0.235, 1.125), (0, 1.125)], steel),
-            kit.lathe("head", kit.smooth_path(head, 6), grain),
-            kit.lathe("nut", [(0, 1.53), (0.06, 1.53), (0.06, 1.6), (0.045, 1.62), (0, 1.62)], steel),
-        ]
-        kit.gather(parts, at, (0, 0, 70 if name == "oak" else 20))
+    parts = [
+        kit.lathe("body", [*kit.smooth_path(outline, 6).tolist(), (0.0, 1.06)], grain),
+        kit.lathe("collar", [(0, 1.05), (0.235, 1.05), (0.235, 1.125), (0, 1.125)], steel),
+        kit.lathe("head", kit.smooth_path(head, 6), grain),
+        kit.lathe("nut", [(0, 1.53), (0.06, 1.53), (0.06, 1.6), (0.045, 1.62), (0, 1.62)], steel),
+    ]
+    kit.gather(parts, at, (0, 0, turn))
 
 
 def glass_bottle() -> None:
@@ -173,16 +193,16 @@ def lamp() -> None:
     """Desk lamp: linen drum shade on three thin beech legs."""
     beech = mt.wood("beech", "#a87848", "#c69a66", "#d8b283", stretch=(8, 8, 0.8))
     brass = mt.metal("brass", "#c9a24f", 0.2)
-    shade = mt.add_weave(mt.principled("linen", "#d99a2b", roughness=0.9, transmission=0.15), 26, 0.4)
+    shade = mt.add_bump(mt.principled("linen", "#d99a2b", roughness=0.9), 14, 0.35, stretch=(1, 1, 7), depth=0.03)
     for angle in (-95, 25, 145):
         a = math.radians(angle)
         foot = (1.05 * math.cos(a), 1.05 * math.sin(a), 0.02)
         top = (0.07 * math.cos(a), 0.07 * math.sin(a), 2.05)
         kit.tube("leg", kit.smooth_path([foot, top], 12), np.linspace(0.03, 0.055, 13).tolist(), beech)
         kit.ball("pad", (0.045, 0.045, 0.02), foot, mt.principled("rubber", "#1b1b1b"))
-    kit.lathe("hub", kit.smooth_path([(0, 1.9), (0.13, 1.92), (0.15, 1.98), (0.15, 2.08), (0.06, 2.14), (0.05, 2.3), (0.0, 2.3)], 4), brass)
-    outer = [(0.82, 2.25), (0.6, 3.45), (0.59, 3.45), (0.81, 2.25)]
-    kit.lathe_open("shade", outer, shade)
+    hub = [(0, 1.9), (0.13, 1.92), (0.15, 1.98), (0.15, 2.08), (0.06, 2.14), (0.05, 2.3), (0.0, 2.3)]
+    kit.lathe("hub", kit.smooth_path(hub, 4), brass)
+    kit.lathe_open("shade", [(0.82, 2.25), (0.6, 3.45), (0.59, 3.45), (0.81, 2.25)], shade)
     for radius, z in ((0.815, 2.25), (0.595, 3.45)):
         kit.ring_tube("hem", radius, 0.018, z, shade)
     kit.ball("bulb", 0.16, (0, 0, 2.75), mt.principled("bulb", "#ffd9a0", emission=9.0))
@@ -191,31 +211,37 @@ def lamp() -> None:
 
 def basket() -> None:
     """Openwork willow basket with two grips; the background shows through the weave."""
-    rng = np.random.default_rng(7)
-    tones = [mt.wood(f"willow{i}", *c, stretch=(6, 6, 6)) for i, c in enumerate((("#7d5430", "#a37442", "#c0935c"), ("#6b4526", "#94663a", "#b3834d"), ("#8c6238", "#b3844f", "#cfa56c")))]
-    stakes, height = 25, 1.5
-    for i in range(stakes):
-        a = 2 * math.pi * i / stakes
-        points = [((0.98 + 0.22 * t) * math.cos(a), (0.98 + 0.22 * t) * math.sin(a), 0.03 + height * t) for t in np.linspace(0, 1, 9)]
-        kit.tube("stake", points, 0.033, tones[i % 3], resolution=3)
-    levels = [*np.arange(0.05, 0.42, 0.062), 0.62, 0.685, 0.95, 1.015, *np.arange(1.24, 1.5, 0.062)]
-    for row, z in enumerate(levels):
-        angles = np.linspace(0, 2 * math.pi, stakes * 10, endpoint=False)
-        base = 0.98 + 0.22 * z / height
-        # An odd number of stakes makes every row cross each stake on the side opposite to the row below.
-        wave = 0.045 * np.cos(angles * stakes / 2 + row * math.pi / 2 * 2) * np.sign(np.cos(0 * angles))
-        wave = 0.045 * np.cos(angles * (stakes + 1) / 2 + math.pi * row)
-        jitter = 0.008 * rng.normal() + 0.01 * np.sin(3 * angles + rng.uniform(0, 6))
-        points = np.stack([(base + wave) * np.cos(angles), (base + wave) * np.sin(angles), z + jitter], axis=-1)
-        kit.tube("weft", points, 0.032, tones[int(rng.integers(3))], closed=True, resolution=3)
+    rods = (("#7d5430", "#a37442", "#c0935c"), ("#6b4526", "#94663a", "#b3834d"), ("#8c6238", "#b3844f", "#cfa56c"))
+    tones = [mt.wood(f"willow{i}", *colors, stretch=(6, 6, 6)) for i, colors in enumerate(rods)]
+    _weave(tones, stakes=24, height=1.5)
     _braid(1.21, 1.52, tones)
     _braid(0.985, 0.035, tones)
     kit.lathe("bottom", [(0, 0.04), (0.96, 0.04), (0.96, 0.07), (0, 0.07)], tones[1])
     for side in (-1, 1):
-        arch = [(side * (1.2 + 0.1 * math.sin(a)), 0.4 * math.cos(a), 1.5 + 0.42 * math.sin(a)) for a in np.linspace(0, math.pi, 30)]
         for shift in (0.0, 0.055):
-            wound = [(x + shift * math.cos(9 * i / 5), y, z + shift * math.sin(9 * i / 5)) for i, (x, y, z) in enumerate(arch)]
-            kit.tube("grip", wound, 0.04, tones[0])
+            grip = []
+            for i, a in enumerate(np.linspace(0, math.pi, 30)):
+                # The second rod winds about the first.
+                x, z = side * (1.2 + 0.1 * math.sin(a)), 1.5 + 0.42 * math.sin(a)
+                grip.append((x + shift * math.cos(1.8 * i), 0.4 * math.cos(a), z + shift * math.sin(1.8 * i)))
+            kit.tube("grip", grip, 0.04, tones[0])
+
+
+def _weave(tones: list[bpy.types.Material], stakes: int, height: float) -> None:
+    """Upright stakes, and rows of rods that pass in front of one stake and behind the next."""
+    rng = np.random.default_rng(7)
+    for i in range(stakes):
+        a, r = 2 * math.pi * i / stakes, np.linspace(0.98, 1.2, 9)
+        points = np.stack([r * math.cos(a), r * math.sin(a), np.linspace(0.03, height, 9)], axis=-1)
+        kit.tube("stake", points, 0.033, tones[i % 3], resolution=3)
+    angles = np.linspace(0, 2 * math.pi, stakes * 10, endpoint=False)
+    # Dense at the foot and the rim, two open bands between.
+    levels = [*np.arange(0.05, 0.42, 0.062), 0.62, 0.685, 0.95, 1.015, *np.arange(1.24, 1.5, 0.062)]
+    for row, z in enumerate(levels):
+        r = 0.98 + 0.22 * z / height + 0.045 * np.cos(angles * stakes / 2 + math.pi * row)
+        jitter = 0.008 * rng.normal() + 0.01 * np.sin(3 * angles + rng.uniform(0, 6))
+        points = np.stack([r * np.cos(angles), r * np.sin(angles), z + jitter], axis=-1)
+        kit.tube("weft", points, 0.032, tones[int(rng.integers(3))], closed=True, resolution=3)
 
 
 def _braid(radius: float, height: float, tones: list[bpy.types.Material]) -> None:
@@ -234,47 +260,59 @@ def headphones() -> None:
     pad = mt.add_bump(mt.principled("leatherette", "#0e0e0f", roughness=0.5, sheen=0.1), 18, 0.5, depth=0.02)
     steel = mt.metal("steel", "#6d7076", 0.25)
     arc = [(0.86 * math.cos(a), 0.0, 0.75 + 1.02 * math.sin(a)) for a in np.linspace(0.16, math.pi - 0.16, 48)]
-    band = kit.strap("band", arc, 0.34, 0.07, matte)
     inner = [(0.8 * math.cos(a), 0.0, 0.72 + 0.98 * math.sin(a)) for a in np.linspace(0.7, math.pi - 0.7, 40)]
-    cushion = kit.subdivide(kit.strap("cushion", inner, 0.3, 0.12, pad), 2)
-    parts = [band, cushion]
+    parts = [
+        kit.strap("band", arc, 0.34, 0.07, matte),
+        kit.subdivide(kit.strap("cushion", inner, 0.3, 0.12, pad), 2),
+    ]
     for side in (-1, 1):
-        parts.append(kit.strap("slider", [(side * 0.855, 0, 0.95), (side * 0.875, 0, 0.7), (side * 0.9, 0, 0.3)], 0.14, 0.04, steel))
-        yoke = [(side * 0.9, 0.41 * math.cos(a), 0.02 + 0.46 * math.sin(a)) for a in np.linspace(-0.1, math.pi + 0.1, 30)]
-        parts.append(kit.tube("yoke", yoke, 0.035, steel))
-        shell = kit.lathe("cup", kit.smooth_path([(0.0, 0.26), (0.2, 0.255), (0.33, 0.2), (0.385, 0.1), (0.39, 0.0), (0.0, 0.0)], 6), matte)
-        ear = kit.ring_tube("ear", 0.28, 0.115, 0.0, pad)
-        disc = kit.lathe("mesh", [(0, -0.02), (0.2, -0.02), (0.2, 0.0), (0, 0.0)], pad)
-        ring = kit.ring_tube("trim", 0.3, 0.012, 0.225, steel)
-        kit.gather([shell, ear, disc, ring], (side * 0.8, 0, 0), (0, side * 90, 0))
-        parts.append(shell.parent)
+        parts += _ear_cup(side, matte, pad, steel)
     # Laid back until the top of the band rests on the cloth.
     kit.gather(parts, (0, -0.5, 0.37), (-78, 0, 0))
+
+
+def _ear_cup(
+    side: int, matte: bpy.types.Material, pad: bpy.types.Material, steel: bpy.types.Material
+) -> list[bpy.types.Object]:
+    """Cup, cushion and the steel fork that holds them."""
+    angles = np.linspace(-0.1, math.pi + 0.1, 30)
+    yoke = [(side * 0.9, 0.41 * math.cos(a), 0.02 + 0.46 * math.sin(a)) for a in angles]
+    rail = [(side * 0.855, 0, 0.95), (side * 0.875, 0, 0.7), (side * 0.9, 0, 0.3)]
+    shell = [(0.0, 0.26), (0.2, 0.255), (0.33, 0.2), (0.385, 0.1), (0.39, 0.0), (0.0, 0.0)]
+    cup = [
+        kit.lathe("cup", kit.smooth_path(shell, 6), matte),
+        kit.ring_tube("ear", 0.28, 0.115, 0.0, pad),
+        kit.lathe("mesh", [(0, -0.02), (0.2, -0.02), (0.2, 0.0), (0, 0.0)], pad),
+        kit.ring_tube("trim", 0.3, 0.012, 0.225, steel),
+    ]
+    root = kit.gather(cup, (side * 0.8, 0, 0), (0, side * 90, 0))
+    return [root, kit.strap("slider", rail, 0.14, 0.04, steel), kit.tube("yoke", yoke, 0.035, steel)]
 
 
 def necklace() -> None:
     """Gold chain with a pendant, laid out in a loop."""
     gold = mt.metal("gold", "#e2b154", 0.16)
-    outline = [(0.0, -0.95), (0.5, -0.5), (0.83, 0.1), (0.8, 0.62), (0.42, 0.93), (-0.08, 0.82), (-0.5, 0.95), (-0.86, 0.58), (-0.8, 0.02), (-0.42, -0.5)]
-    path = kit.smooth_path(outline, 60, closed=True)
-    steps = np.linalg.norm(np.diff(path, axis=0, append=path[:1]), axis=1)
-    total, pitch = float(steps.sum()), 0.052
-    along = np.concatenate([[0], np.cumsum(steps)])
-    closed = np.vstack([path, path[:1]])
-    mesh = None
-    for i, s in enumerate(np.linspace(0, total, int(total / pitch), endpoint=False)):
-        x, y = (float(np.interp(s, along, closed[:, k])) for k in (0, 1))
-        x2, y2 = (float(np.interp((s + 0.01) % total, along, closed[:, k])) for k in (0, 1))
-        if mesh is None:
-            oval = [(0.042 * math.cos(a), 0.024 * math.sin(a), 0) for a in np.linspace(0, 2 * math.pi, 24, endpoint=False)]
-            link = kit.tube("link", oval, 0.0085, gold, closed=True, resolution=3)
-            mesh = link.data
-        else:
-            link = kit.link(bpy.data.objects.new("link", mesh))
-        heading = math.degrees(math.atan2(y2 - y, x2 - x))
-        # Neighbours lean to opposite sides, as links of a chain that lies flat do.
-        kit.place(link, (x, y, 0.026), (42 if i % 2 else -42, 0, heading))
+    right = [(0.0, -0.95), (0.5, -0.5), (0.83, 0.1), (0.8, 0.62), (0.42, 0.93)]
+    left = [(-0.08, 0.82), (-0.5, 0.95), (-0.86, 0.58), (-0.8, 0.02), (-0.42, -0.5)]
+    _chain(kit.smooth_path(right + left, 60, closed=True), gold, pitch=0.052)
     _pendant(gold)
+
+
+def _chain(path: np.ndarray, gold: bpy.types.Material, pitch: float) -> None:
+    """Oval links along a closed flat path."""
+    closed = np.vstack([path, path[:1]])
+    along = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(closed, axis=0), axis=1))])
+    angles = np.linspace(0, 2 * math.pi, 24, endpoint=False)
+    oval = [(0.042 * math.cos(a), 0.024 * math.sin(a), 0.0) for a in angles]
+    link = kit.tube("link", oval, 0.0085, gold, closed=True, resolution=3)
+    for i, s in enumerate(np.linspace(0, along[-1], int(along[-1] / pitch), endpoint=False)):
+        here, ahead = (
+            [float(np.interp(at % along[-1], along, closed[:, axis])) for axis in (0, 1)] for at in (s, s + 0.01)
+        )
+        heading = math.degrees(math.atan2(ahead[1] - here[1], ahead[0] - here[0]))
+        # All links share one curve. Neighbours lean to opposite sides, as in a chain that lies flat.
+        obj = link if i == 0 else kit.link(bpy.data.objects.new("link", link.data))
+        kit.place(obj, (*here, 0.026), (42 if i % 2 else -42, 0, heading))
 
 
 def _pendant(gold: bpy.types.Material) -> None:
@@ -340,7 +378,9 @@ def _bear_face() -> None:
         kit.ball("eye", 0.075, (s * 0.19, -0.615, 1.76), black)
         kit.ball("loop", (0.24, 0.09, 0.15), (s * 0.24, -0.5, 1.2), _ribbon(), turn=(0, s * -14, s * 10))
     kit.ball("nose", (0.1, 0.07, 0.07), (0, -0.745, 1.6), black)
-    mouth = kit.smooth_path([(-0.12, -0.75, 1.43), (-0.05, -0.775, 1.405), (0, -0.775, 1.45), (0.05, -0.775, 1.405), (0.12, -0.75, 1.43)], 6)
+    mouth = kit.smooth_path(
+        [(-0.12, -0.75, 1.43), (-0.05, -0.775, 1.405), (0, -0.775, 1.45), (0.05, -0.775, 1.405), (0.12, -0.75, 1.43)], 6
+    )
     kit.tube("mouth", mouth, 0.014, black)
     kit.ball("knot", (0.09, 0.09, 0.1), (0, -0.56, 1.19), _ribbon())
 
@@ -394,12 +434,14 @@ def _bag_flap(leather: bpy.types.Material, thread: bpy.types.Material) -> None:
         x = u * 1.115
         if t < 0.35:
             s = t / 0.35
-            return (x, 0.3 - 0.66 * s, 1.615 + 0.05 * math.sin(math.pi * s) - 0.0 * s + lift)
+            return (x, 0.2 - 0.56 * s, 1.612 + 0.04 * math.sin(math.pi * s) + lift)
         s = (t - 0.35) / 0.65
         return (x, -0.385 - 0.05 * math.sin(math.pi * min(1.0, s * 1.2) / 2) - lift, 1.6 - reach * s)
 
     rows = [*np.linspace(0, 0.3, 8), 0.335, *np.linspace(0.37, 1, 16)]
-    flap = kit.loft("flap", [[at(u, t) for u in columns] for t in rows], leather, caps=False, around=False, sharp_angle=80)
+    flap = kit.loft(
+        "flap", [[at(u, t) for u in columns] for t in rows], leather, caps=False, around=False, sharp_angle=80
+    )
     solid = flap.modifiers.new("thickness", "SOLIDIFY")
     solid.thickness, solid.offset = 0.045, 0
     for i, u in enumerate(np.linspace(-0.93, 0.93, 70)):

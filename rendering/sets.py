@@ -67,7 +67,12 @@ def kitchen_counter(stone: str = "#d9d6cf", fleck: str = "#b0aca5", tile: str = 
 
 
 def bedsheet(
-    color: str = "#c3d3e2", folds: float = 0.34, seed: int = 1, calm: float = 1.6, sheen: float = 0.1, threads: float = 22
+    color: str = "#c3d3e2",
+    folds: float = 0.34,
+    seed: int = 1,
+    calm: float = 1.6,
+    sheen: float = 0.1,
+    threads: float = 22,
 ) -> None:
     """A wrinkled sheet; the folds lie flat within `calm` of the middle, where the product presses on it."""
     cloth = mt.add_weave(mt.principled("cloth", color, roughness=0.9, sheen=sheen), threads, 0.12)

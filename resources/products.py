@@ -46,7 +46,7 @@ _PATH_LIKE = re.compile(r"\\|^[~/]|(?:^|/)\.\.(?:/|$)|^[a-z][a-z0-9+.-]*:|%(?:00
 _SKU_PATH = re.compile(r"[/\\]|^(?:https?|ftp|file|s3|data|javascript):", re.IGNORECASE)
 # What a spreadsheet would run. A leading sign alone is no formula: "-rf" is a name, "+ lid" a description.
 _FORMULA = re.compile(r"=|[+\-@]\s*\w[\w.]*\(|[+\-@].*\|.*!", re.DOTALL)
-_NUMBER = re.compile(r"\d{1,4}(?:\.\d{1,6}|,\d{1,2})?")
+_NUMBER = re.compile(r"[0-9]{1,4}(?:\.[0-9]{1,6}|,[0-9]{1,2})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,9 +185,7 @@ def _read_text(store: CatalogStore, problems: _Problems) -> str | None:
 def _decode(data: bytes, problems: _Problems) -> str | None:
     save_as = "Save the table as 'CSV UTF-8'."
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        problems.add(
-            0, "", "not_utf8", "catalog.csv is UTF-16; UTF-8 was expected. No row was read.", save_as
-        )
+        problems.add(0, "", "not_utf8", "catalog.csv is UTF-16; UTF-8 was expected. No row was read.", save_as)
         return None
     if data.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
         problems.add(0, "", "not_csv", "catalog.csv is an Excel workbook, not a CSV file.", save_as)
@@ -340,7 +338,8 @@ def _checked_cell(line: int, column: str, cell: str, problems: _Problems) -> str
     if "\0" in cell:
         message = "The cell holds NUL characters; they were taken out."
         problems.add(line, column, "control_character", message, "Save the table as 'CSV UTF-8' again.")
-    text = clean_text(cell)
+    # The SKU must stay what it is in the photo's name; sku_name makes it safe.
+    text = cell.strip("\0 \t\r\n") if column == "sku" else clean_text(cell)
     if not text:
         if column == "sku":
             message = "The row names no SKU; it was left out."

@@ -86,7 +86,7 @@ class Verdict:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON-ready form, measures as a list of dicts."""
-        return asdict(self)
+        return {**asdict(self), "measures": [asdict(number) for number in self.measures]}
 
     def rejection(self, stage: str) -> Rejection | None:
         """The rejection this verdict stands for, or None if it accepted."""

@@ -1,6 +1,6 @@
 """The reports sensor: when work has ended and nothing is running any more, the reports are made once."""
 
-from __future__ import annotations
+# No `from __future__ import annotations` here: Dagster reads the annotations of its functions as they are.
 
 import dagster as dg
 

@@ -1,6 +1,6 @@
 """The failure sensor: a line a rejected SKU in the log, and a summary to the webhook."""
 
-from __future__ import annotations
+# No `from __future__ import annotations` here: Dagster reads the annotations of its functions as they are.
 
 from collections.abc import Iterator
 

@@ -1,6 +1,6 @@
 """A schedule per campaign: regenerates its scenes from its cron line, within its dates only."""
 
-from __future__ import annotations
+# No `from __future__ import annotations` here: Dagster reads the annotations of its functions as they are.
 
 from collections.abc import Iterator, Mapping
 

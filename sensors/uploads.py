@@ -1,6 +1,6 @@
 """The uploads sensor: new and changed photos, and photos that are gone."""
 
-from __future__ import annotations
+# No `from __future__ import annotations` here: Dagster reads the annotations of its functions as they are.
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime

@@ -31,7 +31,7 @@ EXIF_ORIENTATION, EXIF_MAKE, EXIF_GPS = 0x0112, 0x010F, 0x8825
 def product_cutout(size: Size = (480, 480), seed: int = 0) -> U8:
     """HxWx4: a labelled bottle, straight alpha with soft edges, the same colour all over under alpha 0.
 
-    It stands in the middle, 38 % of the picture's width, 72 % of its height; the seed gives colours and print.
+    It stands in the middle, 38 % of the picture's width, 72 % of its height; colours and print by seed.
     """
     width, height = size
     rng = np.random.default_rng(seed)
@@ -63,9 +63,7 @@ def product_cutout(size: Size = (480, 480), seed: int = 0) -> U8:
         255,
         -1,
     )
-    cv2.rectangle(
-        outline, ((middle - neck) * scale, top * scale), ((middle + neck) * scale, shoulder * scale), 255, -1
-    )
+    cv2.rectangle(outline, ((middle - neck) * scale, top * scale), ((middle + neck) * scale, shoulder * scale), 255, -1)
     alpha = cv2.resize(outline, size, interpolation=cv2.INTER_AREA)
     colours = np.clip(rgb, 0, 255).astype(np.uint8)
     colours[alpha == 0] = np.clip(body, 0, 255)
@@ -79,9 +77,7 @@ def product_photo(size: Size = (480, 480), seed: int = 0, backdrop: int = 236, n
     fall = np.linspace(1.0, 0.94, height, dtype=np.float32)[:, None, None]
     room = np.full((height, width, 3), backdrop, np.float32) * fall
     shadow = np.zeros((height, width), np.float32)
-    cv2.ellipse(
-        shadow, (width // 2, int(0.86 * height)), (int(0.24 * width), int(0.03 * height)), 0, 0, 360, 0.5, -1
-    )
+    cv2.ellipse(shadow, (width // 2, int(0.86 * height)), (int(0.24 * width), int(0.03 * height)), 0, 0, 360, 0.5, -1)
     room *= 1 - cv2.GaussianBlur(shadow, (0, 0), max(1.0, 0.015 * width))[..., None]
     alpha = rgba[..., 3:] / 255
     photo = rgba[..., :3] * alpha + room * (1 - alpha)
@@ -206,6 +202,7 @@ def palette_png(rgb: U8, transparent_box: tuple[int, int, int, int] | None = Non
     image = Image.fromarray(rgb).quantize(255)
     if transparent_box is None:
         return encoded(image, "PNG")
+    image.putpalette((image.getpalette() or []) + [0, 0, 0])
     image.paste(255, transparent_box)
     return encoded(image, "PNG", transparency=bytes([255] * 255 + [0]))
 
@@ -256,6 +253,16 @@ def cmyk_profile() -> bytes:
     header = struct.pack(">I4sI", start + len(body), bytes(4), 0x02100000) + b"prtrCMYKLab " + date + b"acsp"
     header += bytes(28) + struct.pack(">3i", 63190, 65536, 54061)
     return header + bytes(128 - len(header)) + table + body
+
+
+def tiled_tiff(size: Size, tile: Size) -> bytes:
+    """A grey TIFF (TIFF 6.0) of one tile, whose header says the tile's size; the pixels are 90."""
+    pixels = bytes([90]) * min(tile[0] * tile[1], 1 << 20)
+    tags = [(256, size[0]), (257, size[1]), (258, 8), (259, 1), (262, 1), (277, 1)]
+    tags += [(322, tile[0]), (323, tile[1]), (324, 8), (325, len(pixels))]
+    table = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags)
+    start = struct.pack("<2sHI", b"II", 42, 8 + len(pixels))
+    return start + pixels + struct.pack("<H", len(tags)) + table + bytes(4)
 
 
 SVG = b"""<?xml version="1.0"?>

@@ -43,8 +43,10 @@ class Mask(Stage):
         before = shelf.records()
         records = [self._view(shelf, photo) for photo in photos]
         shelf.keep_only(record.name for record in photos)
-        rejection = next((record.rejection for record in records if record.facts["main"]), None)
-        return summarise(self.asset, sku, records, fresh=any_new(records, before), rejection=rejection)
+        main = next(record for record in records if record.facts["main"])
+        result = summarise(self.asset, sku, records, fresh=any_new(records, before), rejection=main.rejection)
+        confidence = float((main.verdict or {}).get("score", 0.0))
+        return replace(result, metadata={**result.metadata, "confidence": confidence})
 
     def _view(self, shelf: Shelf, photo: Record) -> Record:
         blank = self._blank(photo)

@@ -43,11 +43,19 @@ class RawPhoto(Stage):
         shelf = product_shelf(self.context.store, self.asset, sku)
         if upload is None:
             if shelf.records():
+                self._retire(sku)
                 return StageResult(self.asset, sku, "retired", notes=("The upload is gone.",))
             return StageResult(self.asset, sku, "rejected", rejection=NO_UPLOAD, check=False)
         if upload.problems:
             return StageResult(self.asset, sku, "rejected", rejection=upload.problems[0], check=False)
         return self._take_in_views(upload, shelf)
+
+    def _retire(self, sku: str) -> None:
+        """Take the exports of every campaign away, archived ones too; the SKU's own history stays."""
+        store = self.context.store
+        for marketplace in store.children("exports"):
+            for campaign in store.children(f"exports/{marketplace}"):
+                store.delete_many([entry.key for entry in store.list(f"exports/{marketplace}/{campaign}/{sku}")])
 
     def _take_in_views(self, upload: SkuUploads, shelf: Shelf) -> StageResult:
         wanted = self.context.products.get(upload.sku).main_view

@@ -29,8 +29,12 @@ _LAB_EPSILON = np.float32((6 / 29) ** 3)
 _LAB_SLOPE = np.float32((29 / 6) ** 2 / 3)
 _LAB_OFFSET = np.float32(4 / 29)
 _25_POW_7 = 25.0**7
+# The formula jumps where two hues are opposite; float32 cannot tell a hair more than half a turn from half a turn.
+_HALF_TURN = math.pi + 2e-6
 # Under this coverage a resampled colour is a quotient of two small numbers, and ringing can spoil it.
 _THIN_ALPHA = 1 / 32
+# Less coverage than this around a pixel is none.
+_UNSEEN = np.float32(1e-6)
 
 
 @lru_cache(maxsize=1)
@@ -111,7 +115,7 @@ def delta_e_2000(lab1: NDArray[Any], lab2: NDArray[Any]) -> NDArray[Any]:
 
     coloured = c1 * c2 > 0
     turn = hue2 - hue1
-    far = np.abs(turn) > math.pi
+    far = np.abs(turn) > _HALF_TURN
     turn = np.where(coloured, turn - 2 * math.pi * np.sign(turn) * far, 0)
     total = hue1 + hue2
     # The mean of two angles lies on the short arc between them (equation 14).
@@ -160,8 +164,8 @@ def resize_rgba(rgba: U8, size: tuple[int, int]) -> U8:
 
     rgba: HxWx4 uint8, straight alpha. size: (width, height), both >= 1 (else ValueError).
     Returns a new height x width x 4 uint8 with straight alpha; the very same array if the size is the same.
-    No colour from under alpha 0 reaches a pixel that can be seen; where the result has alpha 0 it keeps the
-    resized colours from under the input's alpha 0, so that colours spread there stay spread.
+    No colour from under alpha 0 reaches a pixel that can be seen. Under alpha 0 the result has a mean of the
+    colours seen nearby, or, where nothing is seen, of those kept there: what was spread stays spread.
 
     Cubic kernel, widened when shrinking. Not Lanczos: in linear light its second lobe puts a light ring of
     some 30 levels into dark print beside white.
@@ -182,26 +186,25 @@ def resize_rgba(rgba: U8, size: tuple[int, int]) -> U8:
     coverage = _resample(alpha, size)
     thin = coverage < _THIN_ALPHA
     divisor = np.maximum(coverage, np.float32(_THIN_ALPHA))
+    around = _surroundings(alpha, size)[thin]
     for channel, plane in enumerate(planes):
         colour = (_resample(plane * alpha, size) / divisor).astype(np.float32, copy=False)
-        if thin.any():
-            colour[thin] = _thin_colour(plane, alpha, size, thin)
+        seen = _surroundings(plane * alpha, size)[thin] / np.maximum(around, _UNSEEN)
+        colour[thin] = np.where(around > _UNSEEN, seen, _surroundings(plane, size)[thin])
         result[..., channel] = linear_to_srgb(colour)
     result[..., 3] = np.rint(np.clip(coverage, 0.0, 1.0) * np.float32(255)).astype(np.uint8)
     return result
 
 
-def _thin_colour(plane: F32, alpha: F32, size: tuple[int, int], thin: NDArray[np.bool_]) -> F32:
-    """One linear colour channel (n,) at the pixels marked in `thin`, from a kernel without negative lobes.
+def _surroundings(plane: F32, size: tuple[int, int]) -> F32:
+    """One HxW float32 channel resized with a kernel of positive weights, as wide as that of `_resample`.
 
-    A mean of what can be seen nearby; where nothing can, the mean of the colours kept under alpha 0.
+    The quotient of two such planes is a mean of colours nearby; it cannot leave their range.
     """
-    kernel = cv2.INTER_AREA if size[0] < plane.shape[1] else cv2.INTER_LINEAR
-    seen = cv2.resize(alpha, size, interpolation=kernel)[thin]
-    blended = cv2.resize(plane * alpha, size, interpolation=kernel)[thin]
-    hidden = cv2.resize(plane, size, interpolation=kernel)[thin]
-    colour: F32 = np.where(seen > 1e-4, blended / np.maximum(seen, np.float32(1e-4)), hidden)
-    return colour
+    height, width = plane.shape
+    coarse = (min(width, size[0]), min(height, size[1]))
+    blurred = cv2.blur(cv2.resize(plane, coarse, interpolation=cv2.INTER_AREA), (5, 5))
+    return np.asarray(cv2.resize(blurred, size, interpolation=cv2.INTER_LINEAR), np.float32)
 
 
 def _resample(plane: F32, size: tuple[int, int]) -> F32:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import math
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
@@ -51,6 +52,11 @@ class Rendered:
     quality: int
     source: SourceType
     notes: tuple[str, ...] = ()
+
+    @property
+    def sha256(self) -> str:
+        """Hex digest of the encoded file."""
+        return hashlib.sha256(self.data).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -347,7 +353,7 @@ def _insist_on_white(data: bytes, outline: NDArray[np.bool_]) -> None:
     decoded = read_rgb(data)
     near = np.asarray(cv2.dilate(outline.astype(np.uint8), _square(_CLEAR_OF_OUTLINE - 1)))
     white = np.full(3, 255.0)
-    stained = (np.asarray(cv2.inRange(decoded, white, white)) | near) == 0
+    stained = (np.asarray(cv2.inRange(decoded, white, white)) == 0) & (near == 0)
     if stained.any():
         darkest = int(decoded[stained].min())
         raise RuntimeError(f"white came out of the JPEG encoder as {darkest}: a fault of encoder or quality")

@@ -12,7 +12,9 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal, Self
 
 import yaml
@@ -329,6 +331,16 @@ def load_rules(extra_folder: Path | None = None) -> RuleBook:
     A broken file is left out and listed in `problems`. That holds too for a broken replacement: a picture is
     never judged by other rules than the shop meant.
     """
+    return _shipped() if extra_folder is None else _load(extra_folder)
+
+
+@lru_cache(maxsize=1)
+def _shipped() -> RuleBook:
+    """The rules inside the package, which do not change while the program runs."""
+    return _load(None)
+
+
+def _load(extra_folder: Path | None) -> RuleBook:
     files = {file.stem: file for file in sorted(RULES_FOLDER.glob("*.yaml"))}
     problems: list[RuleProblem] = []
     if extra_folder is not None:
@@ -342,7 +354,7 @@ def load_rules(extra_folder: Path | None = None) -> RuleBook:
             rules[name] = read
         else:
             problems += read
-    return RuleBook(rules, tuple(problems))
+    return RuleBook(MappingProxyType(rules), tuple(problems))
 
 
 def _read(file: Path) -> MarketplaceRules | list[RuleProblem]:

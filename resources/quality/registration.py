@@ -20,6 +20,8 @@ _FEATURE_SIDE = 800  # both pictures are reduced to this side for features
 _SEARCH_SIDE = 160  # and to this one for the template search
 _REFINE_SIDE = 320  # the product's longer side while refining
 _MIN_INLIERS = 10
+_SURE_CORRELATION = 0.9  # above it a template search could not do better
+_MIN_CORRELATION = 0.6  # below it the places found are chance
 _RATIO = 0.8  # Lowe's ratio test
 
 
@@ -61,21 +63,35 @@ class Registration:
         return float(np.degrees(np.arctan2(a[1, 0] - a[0, 1], a[0, 0] + a[1, 1])))
 
 
-def register(original: U8, matte: U8, final: U8) -> Registration | None:
-    """Find the product of `original` (rgb, with its matte) in `final` (rgb); None if it cannot be found.
+@dataclass(frozen=True, slots=True)
+class NotFound:
+    """A product that is nowhere in the other picture.
 
-    Of all first guesses the one whose refinement correlates best is taken.
+    features: how many points of its own the product has; with many and no match it is surely not there.
+    correlation: of the best place, -1 to 1.
     """
-    guesses = [g for g in (_by_features(original, matte, final),) if g is not None]
-    best = _best_refined(original, matte, final, guesses)
-    if best is None or best.correlation < 0.9:
-        more = [(m, "template", 0) for m in _by_template(original, matte, final)]
-        other = _best_refined(original, matte, final, more)
-        best = max((r for r in (best, other) if r is not None), key=lambda r: r.correlation, default=None)
-    return best
+
+    features: int
+    correlation: float
 
 
 Guess = tuple[F64, str, int]
+
+
+def register(original: U8, matte: U8, final: U8) -> Registration | NotFound:
+    """Find the product of `original` (rgb, with its matte) in `final` (rgb).
+
+    Of all first guesses the one whose refinement correlates best is taken; below `_MIN_CORRELATION` none is.
+    """
+    guess, features = _by_features(original, matte, final)
+    best = _best_refined(original, matte, final, [guess] if guess else [])
+    if best is None or best.correlation < _SURE_CORRELATION:
+        more: list[Guess] = [(m, "template", 0) for m in _by_template(original, matte, final)]
+        other = _best_refined(original, matte, final, more)
+        best = max((r for r in (best, other) if r is not None), key=lambda r: r.correlation, default=None)
+    if best is None or best.correlation < _MIN_CORRELATION:
+        return NotFound(features, best.correlation if best else 0.0)
+    return best
 
 
 def _best_refined(original: U8, matte: U8, final: U8, guesses: list[Guess]) -> Registration | None:
@@ -83,8 +99,8 @@ def _best_refined(original: U8, matte: U8, final: U8, guesses: list[Guess]) -> R
     return max((r for r in found if r is not None), key=lambda r: r.correlation, default=None)
 
 
-def _by_features(original: U8, matte: U8, final: U8) -> Guess | None:
-    """A similarity from SIFT features (Lowe 2004) that agree."""
+def _by_features(original: U8, matte: U8, final: U8) -> tuple[Guess | None, int]:
+    """A similarity from SIFT features (Lowe 2004) that agree, and how many features the product has."""
     small, k = _reduced(cv2.cvtColor(original, cv2.COLOR_RGB2GRAY), _FEATURE_SIDE)
     large, m = _reduced(cv2.cvtColor(final, cv2.COLOR_RGB2GRAY), _FEATURE_SIDE)
     mask = cv2.resize(matte, small.shape[1::-1], interpolation=cv2.INTER_AREA)
@@ -92,11 +108,11 @@ def _by_features(original: U8, matte: U8, final: U8) -> Guess | None:
     points, descriptors = sift.detectAndCompute(small, cv2.inRange(mask, 128, 255))
     others, targets = sift.detectAndCompute(large, None)
     if descriptors is None or targets is None or len(points) < _MIN_INLIERS or len(others) < 2:
-        return None
+        return None, len(points)
     pairs = cv2.BFMatcher(cv2.NORM_L2).knnMatch(descriptors, targets, k=2)
     good = [a for a, b in (p for p in pairs if len(p) == 2) if a.distance < _RATIO * b.distance]
     if len(good) < _MIN_INLIERS:
-        return None
+        return None, len(points)
     source = np.array([points[g.queryIdx].pt for g in good], np.float32)
     target = np.array([others[g.trainIdx].pt for g in good], np.float32)
     cv2.setRNGSeed(1)
@@ -105,8 +121,8 @@ def _by_features(original: U8, matte: U8, final: U8) -> Guess | None:
     )
     count = int(inliers.sum()) if matrix is not None else 0
     if count < _MIN_INLIERS:
-        return None
-    return _rescaled(matrix, k, m), "features", count
+        return None, len(points)
+    return (_rescaled(matrix, k, m), "features", count), len(points)
 
 
 def _by_template(original: U8, matte: U8, final: U8) -> list[F64]:
@@ -170,6 +186,56 @@ def _refined(
     inverse = np.linalg.inv(_from_reduced(mx, my))
     full = inverse @ _square(warp) @ _from_reduced(kx, ky) @ _shift(-left, -top)
     return Registration(full[:2], method, float(correlation), inliers)
+
+
+@dataclass(frozen=True, slots=True)
+class Aligned:
+    """The expected product beside what the final picture shows there, pixel on pixel.
+
+    expected, shown: rgb of the same size; alpha: the product's. side: its longer side in these pixels. visible: share
+    of the product inside the final picture.
+    """
+
+    expected: U8
+    alpha: U8
+    shown: U8
+    side: float
+    visible: float
+
+
+def align(original: U8, matte: U8, final: U8, found: Registration, side: int, margin: float) -> Aligned:
+    """Draw the original where the final picture shows it, both reduced alike until the product measures `side`.
+
+    margin: how much around the product is kept, share of its longer side.
+    """
+    scale = found.scale
+    source, kx, ky = _scaled(original, min(1.0, scale))
+    source_alpha = _scaled(matte, min(1.0, scale))[0]
+    onto = _square(found.matrix) @ np.linalg.inv(_from_reduced(kx, ky))
+    left, top, right, bottom = _extent(source_alpha, onto)
+    long = max(right - left, bottom - top)
+    pad = margin * long
+    height, width = final.shape[:2]
+    x0, y0 = max(0, int(left - pad)), max(0, int(top - pad))
+    x1, y1 = min(width, int(right + pad) + 1), min(height, int(bottom + pad) + 1)
+    if x1 - x0 < 8 or y1 - y0 < 8:
+        empty = np.zeros((8, 8, 3), np.uint8)
+        return Aligned(empty, empty[..., 0], empty, long, 0.0)
+    matrix, size = (_shift(-x0, -y0) @ onto)[:2], (x1 - x0, y1 - y0)
+    expected = cv2.warpAffine(source, matrix, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    alpha = cv2.warpAffine(source_alpha, matrix, size, flags=cv2.INTER_LINEAR)
+    whole = source_alpha.sum(dtype=np.float64) * abs(np.linalg.det(onto[:2, :2]))
+    visible = float(min(1.0, alpha.sum(dtype=np.float64) / max(whole, 1.0)))
+    k = min(1.0, side / long)
+    shown = np.ascontiguousarray(final[y0:y1, x0:x1])
+    return Aligned(_scaled(expected, k)[0], _scaled(alpha, k)[0], _scaled(shown, k)[0], long * k, visible)
+
+
+def _extent(alpha: U8, onto: F64) -> tuple[float, float, float, float]:
+    """Left, top, right, bottom of a matte after a map."""
+    ys, xs = np.nonzero(alpha > 8)
+    corners = np.array([[x, y, 1] for x in (xs.min(), xs.max()) for y in (ys.min(), ys.max())]) @ onto[:2].T
+    return (*corners.min(axis=0), *corners.max(axis=0))
 
 
 def _square(matrix: NDArray[np.floating]) -> F64:

@@ -57,6 +57,7 @@ class NotFound(StoreError):  # noqa: N818  (reads as what it is, like KeyError's
 
     def __init__(self, key: str, message: str = "") -> None:
         super().__init__("not_found", message or f"There is no {display(key)} in the store.")
+        self.args = (key, self.message)  # what a copy in another process is made from
         self.key = key
 
 

@@ -57,17 +57,11 @@ class LocalStore(CatalogStore):
     def root(self) -> str:
         return str(self._root)
 
-    def path(self, key: str) -> Path:
-        """The file that holds what we wrote under a key, for tools that need a path."""
-        return self._root / check_key(key)
-
     def read(self, key: str) -> bytes:
-        with self._open(key) as file:
-            return file.read()
+        return self._read(key, -1)
 
     def head(self, key: str, n: int) -> bytes:
-        with self._open(key) as file:
-            return file.read(n)
+        return self._read(key, max(n, 0))
 
     def stat(self, key: str) -> Entry | None:
         check_foreign_key(key)
@@ -100,7 +94,7 @@ class LocalStore(CatalogStore):
         try:
             path.unlink()
         except OSError as error:
-            if _is_absence(error):
+            if _is_absence(error) or path.is_dir():
                 return
             raise _local_error(error, "remove", key) from error
         self._remove_empty_folders(path.parent)
@@ -108,19 +102,19 @@ class LocalStore(CatalogStore):
     def list(self, prefix: str = "", on_skip: OnSkip | None = None) -> Iterator[Entry]:
         folder = listed_folder(prefix)
         skip = on_skip or _ignore
-        path = self._root / folder
-        try:
-            identity = _identity(path.stat())
-        except OSError as error:
-            if _is_absence(error):
-                return
-            raise _local_error(error, "list", folder) from error
+        path = self._listed_path(folder)
+        if path is None:
+            return
+        identity = _identity(path.stat())
         yield from self._walk(path, f"{folder}/" if folder else "", (identity,), skip)
 
     def children(self, prefix: str = "") -> tuple[str, ...]:
         folder = listed_folder(prefix)
+        path = self._listed_path(folder)
+        if path is None:
+            return ()
         try:
-            with os.scandir(self._root / folder) as entries:
+            with os.scandir(path) as entries:
                 return tuple(sorted(entry.name for entry in entries if not entry.name.startswith(TEMPORARY)))
         except OSError as error:
             if _is_absence(error):
@@ -138,36 +132,56 @@ class LocalStore(CatalogStore):
                 swept += name.startswith(TEMPORARY) and _removed_if_older(Path(folder, name), before)
         return swept
 
+    def _read(self, key: str, n: int) -> bytes:
+        with self._open(key) as file:
+            try:
+                return file.read(n)
+            except OSError as error:
+                raise _local_error(error, "read", key) from error
+
     def _open(self, key: str) -> BinaryIO:
         check_foreign_key(key)
         try:
             path = self._readable_path(key)
             # Non-blocking, or opening a named pipe would wait for a writer forever.
             flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-            file = os.fdopen(os.open(path, flags), "rb")
+            handle = os.open(path, flags)
         except OSError as error:
             if _is_absence(error):
                 raise NotFound(key) from None
             raise _local_error(error, "read", key) from error
-        if stat_module.S_ISREG(os.fstat(file.fileno()).st_mode):
-            return file
-        file.close()
+        if stat_module.S_ISREG(os.fstat(handle).st_mode):
+            return os.fdopen(handle, "rb")
+        os.close(handle)
         raise NotFound(key, f"{display(key)} is not a regular file.")
 
     def _readable_path(self, key: str) -> Path:
         path = self._root / key
         if key.split("/", 1)[0] != UPLOADS:
             return path
-        real = path.resolve(strict=True)
+        try:
+            real = path.resolve(strict=True)
+        except RuntimeError:
+            raise NotFound(key, f"{display(key)} is a link that leads to itself.") from None
         if not self._holds(real):
             raise NotFound(key, f"{display(key)} is a link that leads out of the catalog folder.")
         return real
 
+    def _listed_path(self, folder: str) -> Path | None:
+        """The folder to list, None if there is none (or if it is a link out of the uploads)."""
+        try:
+            path = self._readable_path(folder)
+            return path if path.is_dir() else None
+        except NotFound:
+            return None
+        except OSError as error:
+            if _is_absence(error):
+                return None
+            raise _local_error(error, "list", folder) from error
+
     def _holds(self, real: Path) -> bool:
         """True if a resolved path lies in the root, or where the operator's own link `uploads` leads."""
-        return real.is_relative_to(self._root.resolve()) or real.is_relative_to(
-            (self._root / UPLOADS).resolve()
-        )
+        return real.is_relative_to(self._root.resolve()) or real.is_relative_to((self._root / UPLOADS).resolve())
 
     def _write_new(self, path: Path, data: bytes) -> None:
         for attempt in (1, 2):
@@ -189,9 +203,7 @@ class LocalStore(CatalogStore):
                 folder.rmdir()
                 folder = folder.parent
 
-    def _walk(
-        self, folder: Path, prefix: str, above: tuple[tuple[int, int], ...], skip: OnSkip
-    ) -> Iterator[Entry]:
+    def _walk(self, folder: Path, prefix: str, above: tuple[tuple[int, int], ...], skip: OnSkip) -> Iterator[Entry]:
         try:
             with os.scandir(folder) as entries:
                 found = sorted(((_order(entry), entry) for entry in entries), key=lambda pair: pair[0])
@@ -269,9 +281,7 @@ def _is_absence(error: OSError) -> bool:
 def _local_error(error: OSError, verb: str, key: str) -> StoreError:
     what = f"Could not {verb} {display(key) or 'the catalog folder'}: {error.strerror or error}."
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return StoreError(
-            "no_permission", what, "Give the account that runs the catalog access to the folder."
-        )
+        return StoreError("no_permission", what, "Give the account that runs the catalog access to the folder.")
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return StoreError("disk_full", what, "Free some space on the disk, then run again.")
     if error.errno in (errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, TypeVar
@@ -130,16 +131,14 @@ class S3Store(CatalogStore):
     def stat(self, key: str) -> Entry | None:
         name = self._name(check_foreign_key(key))
         try:
-            reply = self._call(
-                "look at", key, lambda: self._client.head_object(Bucket=self._bucket, Key=name)
-            )
+            reply = self._call("look at", key, lambda: self._client.head_object(Bucket=self._bucket, Key=name))
         except NotFound:
             if not self._bucket_seen:
                 # A HEAD has no body to say which of the two is missing: the object or the whole bucket.
                 self._probe()
             return None
         except StoreError as error:
-            if error.code == "no_permission":
+            if not error.retryable:
                 # Nor does a refused HEAD say why: a listing does.
                 self._probe()
             raise
@@ -203,7 +202,7 @@ class S3Store(CatalogStore):
         # The client itself tries again until a reply begins; what breaks off later is left to us.
         retrying = tenacity.Retrying(
             stop=tenacity.stop_after_attempt(MAX_ATTEMPTS),
-            wait=tenacity.wait_exponential_jitter(initial=0.2, max=5),
+            wait=tenacity.wait_random_exponential(multiplier=0.2, max=5),
             retry=tenacity.retry_if_exception_type(_BrokenOff),
             reraise=True,
         )
@@ -219,11 +218,10 @@ class S3Store(CatalogStore):
     def _get_once(self, key: str, name: str, part: dict[str, str]) -> bytes:
         from botocore.exceptions import BotoCoreError
 
-        reply = self._call(
-            "read", key, lambda: self._client.get_object(Bucket=self._bucket, Key=name, **part)
-        )
+        reply = self._call("read", key, lambda: self._client.get_object(Bucket=self._bucket, Key=name, **part))
         try:
-            with reply["Body"] as body:
+            # Not the body's own "with": that hands out the raw stream, and its errors.
+            with contextlib.closing(reply["Body"]) as body:
                 data: bytes = body.read()
         except (BotoCoreError, OSError) as error:
             raise _BrokenOff(error) from error
@@ -245,9 +243,7 @@ class S3Store(CatalogStore):
 
     def _delete_batch(self, names: Sequence[str]) -> None:
         wanted = {"Objects": [{"Key": name} for name in names], "Quiet": True}
-        reply = self._call(
-            "remove", "", lambda: self._client.delete_objects(Bucket=self._bucket, Delete=wanted)
-        )
+        reply = self._call("remove", "", lambda: self._client.delete_objects(Bucket=self._bucket, Delete=wanted))
         for error in reply.get("Errors", ()):
             raise self._refusal("remove", error["Key"][len(self._base) :], error.get("Code", ""), 0)
 
@@ -285,9 +281,7 @@ class S3Store(CatalogStore):
                 "Check the catalog root and the region, or create the bucket.",
             )
         if code in _WRONG_CREDENTIALS:
-            return StoreError(
-                "wrong_credentials", said, "Check the access key, its secret and its session token."
-            )
+            return StoreError("wrong_credentials", said, "Check the access key, its secret and its session token.")
         if code in _WRONG_REGION or status == 301:
             return StoreError("wrong_region", said, "Set the region that the bucket lies in.")
         if code in _BUSY or status >= 500 or status == 429:

@@ -277,6 +277,24 @@ def test_s3_uploads(s3_server: S3Server) -> None:
             assert store.read(view.key) == JPEG
 
 
+def test_the_shared_bad_uploads(tmp_path: Path) -> None:
+    data = os.environ.get("CATALOG_TEST_DATA")
+    if not data:
+        pytest.skip("CATALOG_TEST_DATA names no folder of evaluation data")
+    (tmp_path / "uploads").symlink_to(Path(data) / "bad")
+    store = LocalStore(tmp_path)
+    index = scan_uploads(store)
+    ignored = {"catalog_traversal.csv", "manifest.csv", "zip_slip.zip"}
+    assert notes(index) == {("not_a_photo", name) for name in ignored}
+    views = [view for sku in index.skus.values() for view in sku.views]
+    files = {path.name for path in (Path(data) / "bad").iterdir()}
+    assert {view.key.removeprefix("uploads/") for view in views if view.problem is None} == (
+        files - ignored - {"animated.gif", "animated.webp"}
+    )
+    for view in views:
+        assert len(store.read(view.key)) == view.size
+
+
 def test_tokens_tell_what_changed(uploads: Path) -> None:
     store: CatalogStore = LocalStore(uploads.parent)
     put(uploads, "mug.jpg")

@@ -1,0 +1,42 @@
+# Everything here needs only Python (>= 3.11), pip and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.PHONY: demo test lint types dev bench clean
+
+demo: $(VENV)/.base  ## the whole line over the sample catalog
+	$(BIN)/catalog demo --root demo
+
+test: $(VENV)/.dev lint types  ## everything that must hold before a commit
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.dev
+	$(BIN)/mypy
+
+dev: $(VENV)/.base  ## the Dagster UI with its daemon on http://localhost:3000, over the sample catalog
+	$(BIN)/python -m catalog_assets.sample_catalog demo
+	mkdir -p demo/.dagster && cp -n deploy/dagster.sqlite.yaml demo/.dagster/dagster.yaml || true
+	DAGSTER_HOME=$(CURDIR)/demo/.dagster CATALOG_ROOT=$(CURDIR)/demo $(BIN)/dagster dev -h 127.0.0.1 -p 3000
+
+bench: $(VENV)/.dev  ## figures, as CPU seconds or ratios within one run
+	$(BIN)/python -m benchmarks.line
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.base: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(PIP) -e .
+	touch $@
+
+$(VENV)/.dev: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(PIP) -e .[dev]
+	touch $@ $(VENV)/.base
+
+clean:
+	rm -rf $(VENV) demo build *.egg-info .pytest_cache .mypy_cache .ruff_cache

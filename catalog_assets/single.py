@@ -1,0 +1,220 @@
+"""Single pictures from the command line: cut out, compose, judge, comply. Results are plain JSON-ready values."""
+
+from __future__ import annotations
+
+import csv
+import io
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from os import cpu_count
+from pathlib import Path
+from typing import Any
+
+from catalog_assets.settings import SettingsError
+from resources.engines import Engines
+from resources.imaging.alpha import make_cutout
+from resources.imaging.decode import Limits, Photo, decode_photo
+from resources.imaging.encode import jpeg, png_rgba, webp_lossless
+from resources.matting.engine import Matte, MatteThresholds, judge_matte
+from resources.matting.measures import own_alpha_measures
+from resources.verdicts import NEEDS_REVIEW, Rejection, Verdict
+
+# A final or a mask is judged at its own size, not at that of a photo: no lower limit but that there is something.
+ANY_PICTURE = Limits(min_side=16)
+
+
+def read_picture(path: Path, limits: Limits) -> Photo | Rejection:
+    """A picture from a file, or why it cannot be used. A missing or unreadable file is a rejection too."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        return Rejection(
+            code="not_found" if isinstance(error, FileNotFoundError) else "unreadable_file",
+            message=f"The file could not be read: {error.strerror or error}.",
+            hint="Check the name and that you may read it.",
+        )
+    return decode_photo(data, limits)
+
+
+def cut_out_files(photos: Sequence[Path], folder: Path, engines: Engines) -> Iterator[dict[str, Any]]:
+    """Cut out each photo into `folder/<stem>.png`: file, status, engine, confidence, seconds, reason, in order."""
+    engine = engines.matting_engine()
+    folder.mkdir(parents=True, exist_ok=True)
+    taken: set[str] = set()
+    jobs = []
+    for photo in photos:
+        target = folder / f"{photo.stem}.png"
+        jobs.append((photo, None if str(target).casefold() in taken else target))
+        taken.add(str(target).casefold())
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        yield from pool.map(lambda job: _cut_out_file(*job, engine), jobs)
+
+
+def _cut_out_file(photo: Path, target: Path | None, engine: Any) -> dict[str, Any]:
+    started = time.perf_counter()
+    picture: Photo | Rejection
+    if target is None:
+        picture = Rejection(
+            "duplicate_name",
+            "Another photo of this call has the same name up to its extension, and would be overwritten.",
+            "Rename one of them, or give them different output folders.",
+        )
+    else:
+        picture = read_picture(photo, Limits())
+    if isinstance(picture, Rejection):
+        return _cutout_line(photo, "rejected", engine.name, 0.0, started, picture.code, picture.message, picture.hint)
+    name, matte = _matte(picture, engine)
+    verdict = judge_matte(matte.measures, MatteThresholds())
+    if target is not None and matte.alpha.any():
+        target.write_bytes(png_rgba(make_cutout(picture.rgb, matte.alpha)))
+    reason = "" if verdict.accepted else verdict.code if verdict.code != NEEDS_REVIEW else verdict.decided_by
+    return _cutout_line(photo, verdict.decision, name, verdict.score, started, reason, verdict.message, verdict.hint)
+
+
+def _matte(picture: Photo, engine: Any) -> tuple[str, Matte]:
+    """The matte of a photo: its own transparency where it has one, else what the engine finds."""
+    if picture.alpha is not None:
+        return "own_alpha", Matte(picture.alpha, own_alpha_measures(picture.alpha))
+    return engine.name, engine.segment([picture.rgb])[0]
+
+
+def _cutout_line(
+    photo: Path, status: str, engine: str, confidence: float, started: float, reason: str, message: str, hint: str
+) -> dict[str, Any]:
+    return {
+        "file": str(photo),
+        "status": status,
+        "engine": engine,
+        "confidence": round(confidence, 4),
+        "seconds": round(time.perf_counter() - started, 3),
+        "reason": reason,
+        "message": message,
+        "hint": hint,
+    }
+
+
+def compose_file(cutout: Path, scene: str, seed: int, output: Path, engines: Engines) -> dict[str, Any]:
+    """Put a cut-out into a scene and write the picture. Raises SettingsError for an unknown scene or extension."""
+    from resources.scenes.engine import SceneJob, scene_seed
+    from resources.scenes.templates import load_templates
+
+    templates = load_templates()
+    if scene not in templates:
+        raise SettingsError(f"no scene named {scene!r}; known are {', '.join(sorted(templates))}")
+    writers = {".png": _png, ".webp": webp_lossless, ".jpg": jpeg, ".jpeg": jpeg}
+    if output.suffix.lower() not in writers:
+        raise SettingsError(f"{output.name}: the name must end with {', '.join(writers)}")
+    picture = read_picture(cutout, ANY_PICTURE)
+    if isinstance(picture, Rejection):
+        return {"file": str(cutout), "status": "rejected", "reason": picture.code, "message": picture.message}
+    if picture.alpha is None:
+        return {
+            "file": str(cutout),
+            "status": "rejected",
+            "reason": "no_transparency",
+            "message": "This picture has no transparent border, so it is no cut-out. Make one with `catalog cutout`.",
+        }
+    engine = engines.scene_engine()
+    job = SceneJob(make_cutout(picture.rgb, picture.alpha), templates[scene], scene_seed(cutout.stem, scene, seed))
+    candidate = engine.compose([job])[0]
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.write_bytes(writers[output.suffix.lower()](candidate.rgb))
+    return {"file": str(output), "status": "made", "engine": engine.name, "scene": scene, "seed": seed,
+            "notes": list(candidate.notes)}
+
+
+def _png(rgb: Any) -> bytes:
+    import numpy as np
+
+    return png_rgba(np.dstack([rgb, np.full(rgb.shape[:2], 255, np.uint8)]))
+
+
+def judge_files(original: Path, final: Path, matte: Path | None, engines: Engines) -> dict[str, Any]:
+    """The verdict on one pair: verdict, score, measures with thresholds, decided_by, message, hint."""
+    from resources.quality.fidelity import FidelityThresholds, judge
+
+    photo = read_picture(original, ANY_PICTURE)
+    picture = read_picture(final, ANY_PICTURE)
+    for name, found in (("original", photo), ("final", picture)):
+        if isinstance(found, Rejection):
+            return _judged(Verdict("rejected", 0.0, (), name, found.code, f"{name}: {found.message}", found.hint))
+    assert isinstance(photo, Photo) and isinstance(picture, Photo)  # noqa: S101 - narrows the types for the checker
+    alpha = _matte_of(photo, matte, engines)
+    if isinstance(alpha, Rejection):
+        return _judged(Verdict("review", 0.0, (), "matte", alpha.code, f"matte: {alpha.message}", alpha.hint))
+    return _judged(judge(photo.rgb, alpha, picture.rgb, placement=None, thresholds=FidelityThresholds()))
+
+
+def _matte_of(photo: Photo, matte: Path | None, engines: Engines) -> Any:
+    """The alpha of the original (HxW uint8), from its file, its own transparency or the cut-out engine."""
+    import numpy as np
+    from PIL import Image
+
+    if matte is None:
+        return _matte(photo, engines.matting_engine())[1].alpha
+    try:
+        with Image.open(io.BytesIO(matte.read_bytes()), formats=["PNG", "JPEG", "WEBP", "TIFF"]) as image:
+            if image.width * image.height > Limits().max_megapixels * 1_000_000:
+                raise ValueError(f"{image.width} x {image.height} pixels are too many")
+            grey = image.getchannel("A") if "A" in image.getbands() else image.convert("L")
+            alpha = np.asarray(grey, dtype=np.uint8)
+    except (OSError, ValueError, SyntaxError) as error:
+        return Rejection("bad_matte", f"The matte could not be read: {error}.", "Give a grey or transparent PNG.")
+    if alpha.shape != photo.rgb.shape[:2]:
+        import cv2
+
+        alpha = cv2.resize(alpha, photo.rgb.shape[1::-1], interpolation=cv2.INTER_AREA)
+    return alpha
+
+
+def _judged(verdict: Verdict) -> dict[str, Any]:
+    content = verdict.as_dict()
+    return {"verdict": content.pop("decision"), **content}
+
+
+def judge_pairs(table: Path, base: Path | None, engines: Engines) -> Iterator[dict[str, Any]]:
+    """A verdict for each row of a CSV (final, original, matte), in order, on all cores.
+
+    final is relative to the file, original and matte to `base`. Raises SettingsError for a table without them.
+    """
+    here = table.parent
+    with table.open(newline="", encoding="utf-8-sig") as file:
+        reader = csv.DictReader(file)
+        missing = {"final", "original"} - set(reader.fieldnames or ())
+        if missing:
+            raise SettingsError(f"{table.name}: no column {', '.join(sorted(missing))}; final, original, matte expected")
+        rows = list(reader)
+
+    def one(row: dict[str, str]) -> dict[str, Any]:
+        matte = (base or here) / row["matte"] if row.get("matte") else None
+        result = judge_files((base or here) / row["original"], here / row["final"], matte, engines)
+        return {"final": row["final"], **result}
+
+    with ThreadPoolExecutor(max_workers=cpu_count() or 1) as pool:
+        yield from pool.map(one, rows)
+
+
+def comply_file(file: Path, marketplace: str, slot: Any) -> dict[str, Any]:
+    """Every rule of a marketplace's slot with its measured value. Raises SettingsError for an unknown marketplace."""
+    from resources.marketplaces.compliance import check
+    from resources.marketplaces.rules import load_rules
+
+    rules = load_rules().rules
+    if marketplace not in rules:
+        raise SettingsError(f"no rules for marketplace {marketplace!r}; known are {', '.join(rules)}")
+    result = _judged(check(file.read_bytes(), file.name, rules[marketplace], slot))
+    return {"file": str(file), "marketplace": marketplace, "slot": slot, **result}
+
+
+def engine_table(engines: Engines) -> str:
+    """The engines by job, with the one in use marked."""
+    from resources.matting.engines import matting_engines
+    from resources.scenes.engines import scene_engines
+
+    used = {engines.matting_engine().name, engines.scene_engine().name}
+    lines = [f"profile: {engines.profile}"]
+    for job, names in (("cut-out", matting_engines()), ("scenes", scene_engines())):
+        lines += [f"  {job}: {name}{' (in use)' if name in used else ''}" for name in names]
+    lines.append("Embedded engines need no weights: nothing to download, no licence but the project's own.")
+    return "\n".join(lines)
