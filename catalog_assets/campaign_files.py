@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 from zoneinfo import ZoneInfo
@@ -136,7 +136,8 @@ class Campaign(Strict):
         """The period of the last scheduled moment at or before now: what uploads in between belong to."""
         local = now.astimezone(ZoneInfo(self.timezone))
         if self.schedule is not None and self.rotation != "none":
-            local = next(CronSim(self.schedule, local, reverse=True), local)
+            # Searching backwards leaves the starting moment itself out.
+            local = next(CronSim(self.schedule, local + timedelta(seconds=1), reverse=True), local)
         return self.period(local)
 
     def selects(self, product: Product) -> bool:

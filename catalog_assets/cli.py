@@ -42,7 +42,7 @@ def cli(debug: bool) -> None:
         os.environ["CATALOG_DEBUG"] = "1"
     else:
         warnings.filterwarnings("ignore", module="dagster")
-        logging.disable(logging.WARNING)
+        logging.disable(logging.CRITICAL)
 
 
 def _stop(message: str) -> NoReturn:
@@ -377,12 +377,16 @@ def campaigns() -> int:
     found = _campaigns()
     now = datetime.now(UTC)
     for campaign in found.active.values():
-        dates = f"{campaign.first_day or 'always'} to {campaign.last_day or 'open'}" if campaign.first_day else "all year"
+        dates = (
+            f"{campaign.first_day or 'always'} to {campaign.last_day or 'open'}" if campaign.first_day else "all year"
+        )
         state = "active" if campaign.is_active(now) else "not in season"
         period = f", period {campaign.last_period(now)}" if campaign.rotation != "none" else ""
         scenes = ", ".join(scene.template for scene in campaign.scenes)
-        click.echo(f"{campaign.name}: {campaign.title} ({dates}, {state}{period}); scenes {scenes}; "
-                   f"schedule {campaign.schedule or 'none'} {campaign.timezone}; for {', '.join(campaign.marketplaces)}")
+        click.echo(
+            f"{campaign.name}: {campaign.title} ({dates}, {state}{period}); scenes {scenes}; "
+            f"schedule {campaign.schedule or 'none'} {campaign.timezone}; for {', '.join(campaign.marketplaces)}"
+        )
     for name in found.archived:
         click.echo(f"{name}: archived")
     return SOME_STOPPED if found.problems else DONE

@@ -40,7 +40,7 @@ class PictureCache:
         with self._lock:
             if key in self._items:
                 self._items.move_to_end(key)
-                return self._items[key][0]  # type: ignore[no-any-return]
+                return self._items[key][0]
         picture = load()
         with self._lock:
             if key not in self._items and size(picture) <= self._max_bytes:

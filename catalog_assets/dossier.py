@@ -100,9 +100,7 @@ def open_catalog(store: CatalogStore, campaigns: Campaigns) -> Catalog:
     )
 
 
-def dossiers(
-    catalog: Catalog, skus: Iterable[str], leave_out: frozenset[str] = frozenset()
-) -> Iterator[Dossier]:
+def dossiers(catalog: Catalog, skus: Iterable[str], leave_out: frozenset[str] = frozenset()) -> Iterator[Dossier]:
     """The dossiers of SKUs, in their order; only a few are in memory at once, however many there are."""
     return in_order(lambda sku: read_dossier(catalog, sku, leave_out), skus)
 
@@ -123,9 +121,7 @@ def read_dossier(catalog: Catalog, sku: str, leave_out: frozenset[str] = frozens
     """Everything on record of a SKU, without the assets in `leave_out` (a report that needs fewer reads fewer)."""
     retired = sku not in catalog.uploads.skus
     store = catalog.store
-    records = {
-        asset: product_shelf(store, asset, sku).records() for asset in PRODUCT_ASSETS if asset not in leave_out
-    }
+    records = {asset: product_shelf(store, asset, sku).records() for asset in PRODUCT_ASSETS if asset not in leave_out}
     quarantined = _quarantined(catalog, PRODUCT, sku)
     cutouts = _current(records)
     statuses = _product_statuses(records, cutouts, quarantined, retired)
@@ -135,9 +131,7 @@ def read_dossier(catalog: Catalog, sku: str, leave_out: frozenset[str] = frozens
         title=catalog.title(sku),
         retired=retired,
         product=LineDossier(PRODUCT, records, statuses, quarantined),
-        campaigns={
-            name: _campaign(catalog, name, sku, hashes, leave_out) for name in catalog.campaigns.active
-        },
+        campaigns={name: _campaign(catalog, name, sku, hashes, leave_out) for name in catalog.campaigns.active},
         cutouts=hashes,
     )
 
@@ -182,9 +176,7 @@ def _product_statuses(
     return _until_stopped(found, quarantined)
 
 
-def _campaign(
-    catalog: Catalog, name: str, sku: str, cutouts: frozenset[str], leave_out: frozenset[str]
-) -> LineDossier:
+def _campaign(catalog: Catalog, name: str, sku: str, cutouts: frozenset[str], leave_out: frozenset[str]) -> LineDossier:
     records = {
         asset: campaign_shelf(catalog.store, name, asset, sku).records()
         for asset in CAMPAIGN_ASSETS

@@ -9,10 +9,11 @@ from __future__ import annotations
 import math
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+
+from markupsafe import Markup
 
 from catalog_assets.campaign_files import Campaign, Campaigns
 from catalog_assets.dossier import Dossier, LineDossier, dossiers, open_catalog
@@ -132,7 +133,7 @@ class _Draft:
         self.collage: list[Figure] = []
         self._not_selected = 0
         self._cards: list[tuple[str, str, int]] = []  # SKU, verdict, bytes
-        self._spool = stack.enter_context(tempfile.TemporaryFile())
+        self._spool = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - the stack closes it
 
     @property
     def counts(self) -> dict[str, int]:
@@ -194,9 +195,7 @@ class _Draft:
             at += length
         return starts
 
-    def _card(self, starts: Sequence[int], at: int) -> Any:
-        from markupsafe import Markup
-
+    def _card(self, starts: Sequence[int], at: int) -> Markup:
         self._spool.seek(starts[at])
         return Markup(self._spool.read(self._cards[at][2]).decode())  # noqa: S704 - rendered and escaped above
 
@@ -224,17 +223,27 @@ def verdict_of(dossier: Dossier, line: LineDossier) -> str:
 def make_card(dossier: Dossier, line: LineDossier, depth: int) -> Card:
     """The card of a SKU in a campaign; depth: folders between the store's root and the page."""
     main, others = view_figures(dossier, depth)
-    notes = [note for one in (dossier.product, line) for asset in one.records.values() for r in asset for note in r.notes]
+    stopped = tuple(one.quarantined for one in (dossier.product, line) if one.quarantined)
+    figures = _without_echo([*main, *final_figures(dossier, line, depth)], stopped)
+    records = [record for one in (dossier.product, line) for kept in one.records.values() for record in kept]
+    notes = [note for record in records for note in record.notes]
     return Card(
         sku=dossier.sku,
         title=dossier.title,
         verdict=verdict_of(dossier, line),
-        figures=(*main, *final_figures(dossier, line, depth)),
+        figures=figures,
         views=tuple(others),
-        stopped=tuple(one.quarantined for one in (dossier.product, line) if one.quarantined),
+        stopped=stopped,
         exports=tuple(export_line(record) for record in line.records.get("marketplace_export", ())),
         notes=tuple(dict.fromkeys(notes))[:_NOTES],
     )
+
+
+def _without_echo(figures: Iterable[Figure], stopped: Sequence[Quarantined]) -> tuple[Figure, ...]:
+    """The figures without what the card says above them already, and without those that then have nothing to say."""
+    said = {one.rejection.message for one in stopped}
+    echoed = [one for one in figures if one.picture or one.message not in said]
+    return tuple(replace(one, message="") if one.message in said else one for one in echoed)
 
 
 def view_figures(dossier: Dossier, depth: int) -> tuple[list[Figure], list[Figure]]:
@@ -284,7 +293,7 @@ def _original(dossier: Dossier, photo: Record, depth: int) -> Figure:
     label = "Original" if photo.facts.get("main") else f"Original, {photo.facts.get('title', photo.name)}"
     numbers = []
     if "width" in photo.facts:
-        numbers.append(("size", f"{photo.facts['width']} × {photo.facts['height']}, {photo.facts['format']}"))
+        numbers.append(("size", f"{photo.facts['width']} x {photo.facts['height']}, {photo.facts['format']}"))
     return Figure(
         label=label,
         alt=f"{dossier.title}: the photo as it was uploaded, view {photo.name}",
@@ -332,7 +341,7 @@ def _final(dossier: Dossier, record: Record, depth: int) -> Figure:
     numbers = _verdict_numbers(record, "fidelity")
     candidates = record.facts.get("candidates", [])
     if candidates:
-        numbers.append(("chosen of", f"{len(candidates)}, attempt {record.facts['attempt']}"))
+        numbers.append(("best of", f"{len(candidates)}, attempt {record.facts['attempt']}"))
     return Figure(
         label=template.title if template else words(scene),
         alt=f"{dossier.title} in the scene {template.title if template else scene}",

@@ -3,6 +3,7 @@
 # No `from __future__ import annotations` here: Dagster reads the annotations of its functions as they are.
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import dagster as dg
 from pydantic import Field
@@ -17,6 +18,9 @@ from resources.progress import Progress
 
 SCATTERED_JOB = "scattered_skus"
 REPORTS_JOB = "reports"
+# What define_asset_job returns; Dagster does not export its class.
+AssetJob = Any
+
 MAX_RUNTIME = {"dagster/max_runtime": str(6 * 3600)}
 
 
@@ -36,7 +40,7 @@ def scattered_job(product: LineInfo, campaigns: Mapping[str, LineInfo]) -> dg.Jo
     quarantine, not as a failed partition: Dagster has no event for that outside an asset's own run.
     """
 
-    @dg.op(name="refresh_scattered_skus", out={})
+    @dg.op(name="refresh_scattered_skus", out=dg.Out(dg.Nothing))
     def refresh(
         context: dg.OpExecutionContext,
         config: ScatteredSkus,
@@ -86,7 +90,7 @@ def _known(skus: Sequence[str], order: Sequence[str]) -> list[str]:
     return [sku for sku in order if sku in wanted]
 
 
-def line_job(info: LineInfo) -> dg.UnresolvedAssetJobDefinition:
+def line_job(info: LineInfo) -> AssetJob:
     """The job `<line>_line_job`: one line's assets over a range of SKUs, for schedules and the launchpad."""
     return dg.define_asset_job(
         name=f"{info.name}_line_job",
@@ -96,7 +100,7 @@ def line_job(info: LineInfo) -> dg.UnresolvedAssetJobDefinition:
     )
 
 
-def reports_job() -> dg.UnresolvedAssetJobDefinition:
+def reports_job() -> AssetJob:
     """The job `reports`: all reports over the whole catalog."""
     return dg.define_asset_job(
         name=REPORTS_JOB,

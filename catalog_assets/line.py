@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import traceback
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
@@ -37,7 +37,7 @@ class LineReport:
 
     skus: int = 0
     statuses: Counter[str] = field(default_factory=Counter)
-    seconds: Counter[str] = field(default_factory=Counter)
+    seconds: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
     rejections: dict[str, Rejection] = field(default_factory=dict)
     not_attempted: list[str] = field(default_factory=list)
 
@@ -58,7 +58,8 @@ class LineReport:
         """Add the report of another line over the same SKUs."""
         self.skus = max(self.skus, other.skus)
         self.statuses += other.statuses
-        self.seconds += other.seconds
+        for stage, seconds in other.seconds.items():
+            self.seconds[stage] += seconds
         self.rejections.update(other.rejections)
         self.not_attempted += other.not_attempted
 

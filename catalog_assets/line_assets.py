@@ -122,7 +122,7 @@ def _materialize(
     selected = {key.name for key in context.selected_asset_check_keys}
     checks = {asset: check for asset, check in info.checks.items() if check in selected}
     reporter = Reporter(context, line, info.prefix, checks)
-    if len(skus) == 1:
+    if context.has_partition_key:
         results: list[StageResult] = []
         report = work(line, skus, run_context, progress, results.append)
         yield from reporter.results(results)

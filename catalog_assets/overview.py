@@ -78,7 +78,8 @@ class Overview:
             ]
             for totals in self.assets.values()
         ]
-        lines = [f"{self.skus} SKUs, {self.retired} retired", "", *_aligned([header, *rows])]
+        count = "1 SKU" if self.skus == 1 else f"{self.skus} SKUs"
+        lines = [f"{count}, {self.retired} retired", "", *_aligned([header, *rows])]
         lines += [f"campaign left out: {problem.message}" for problem in self.campaign_problems]
         if self.row_problems:
             lines.append(f"catalog.csv: {len(self.row_problems)} problems")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +16,7 @@ from catalog_assets.environment import Environment
 from catalog_assets.instance import dagster_home, open_instance
 from catalog_assets.jobs import REPORTS_JOB, SCATTERED_JOB
 from catalog_assets.line_assets import LineInfo
-from catalog_assets.partitions import FORCE_TAG, contiguous_ranges, range_tags, register, registered
+from catalog_assets.partitions import FORCE_TAG, OUTCOME_TAG, contiguous_ranges, range_tags, register, registered
 from catalog_assets.quarantine import Quarantined, quarantined
 from catalog_assets.reporting import COUNT_TAG
 from catalog_assets.settings import load_settings
@@ -155,7 +155,7 @@ class _Runner:
         line: str,
         *,
         tags: dict[str, str] | None = None,
-        config: dict[str, object] | None = None,
+        config: Mapping[str, object] | None = None,
     ) -> None:
         """Run one job here. A failure that is not about pictures is kept as a broken run, not raised."""
         force = {FORCE_TAG: "true"} if self.wish.force else {}
@@ -171,7 +171,7 @@ class _Runner:
         for tag, value in found.items():
             if tag.startswith(COUNT_TAG) and value.isdecimal():
                 counts[tag.removeprefix(COUNT_TAG)] += int(value)
-        if not outcome.success and found.get("outcome") != "rejections":
+        if not outcome.success and OUTCOME_TAG not in found:
             result.broken_runs.append(f"{job} (run {outcome.run_id}): {_why(self.instance, outcome.run_id)}")
 
 

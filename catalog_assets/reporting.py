@@ -20,8 +20,8 @@ COUNT_TAG = "catalog/"
 class Reporter:
     """Turns stage results into Dagster events of the assets under `prefix`.
 
-    A range run logs an event per SKU (`log`): exactly the SKUs that passed are materialized. A run of a single
-    SKU returns results instead (`results`), because only then may a downstream line follow in the same run;
+    A range run logs an event per SKU (`log`): exactly the SKUs that passed are materialized. A run of one
+    partition returns results instead (`results`), because only then may a downstream line follow in the same run;
     doing both would record every materialization twice.
     """
 
@@ -50,7 +50,7 @@ class Reporter:
             )
         if result.stage in self.checks and result.check is not None:
             self.context.log_event(
-                dg.AssetCheckEvaluation(
+                dg.AssetCheckEvaluation(  # type: ignore[arg-type]  # taken since 1.5, its annotation lags behind
                     asset_key=self.key(result.stage),
                     check_name=self.checks[result.stage],
                     passed=result.check,
@@ -119,7 +119,7 @@ def conclude(context: dg.OpExecutionContext | dg.AssetExecutionContext, report: 
 
     Raises dg.Failure, which Dagster must not retry: the same input would fail again.
     """
-    context.instance.add_run_tags(context.run_id, run_tags(report))
+    context.instance.add_run_tags(context.run.run_id, run_tags(report))
     context.log.info("%d SKUs: %s", report.skus, dict(report.statuses))
     if not report.rejections:
         return

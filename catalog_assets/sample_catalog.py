@@ -53,6 +53,7 @@ def surprises(stopped: Iterable[Quarantined], want: Expected) -> list[str]:
         code = want.rejected.get(sku)
         if code != record.rejection.code:
             wanted = f"as {code}" if code else "not at all"
-            said.append(f"{sku} was rejected as {record.rejection.code} ({record.rejection.message}), expected {wanted}.")
+            reason = record.rejection
+            said.append(f"{sku} was rejected as {reason.code} ({reason.message}), expected {wanted}.")
     said += [f"{sku} needs review, which was not expected." for sku in sorted(reviews - want.may_need_review)]
     return said

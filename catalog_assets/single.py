@@ -48,7 +48,7 @@ def cut_out_files(photos: Sequence[Path], folder: Path, engines: Engines) -> Ite
         jobs.append((photo, None if str(target).casefold() in taken else target))
         taken.add(str(target).casefold())
     with ThreadPoolExecutor(max_workers=2) as pool:
-        yield from pool.map(lambda job: _cut_out_file(*job, engine), jobs)
+        yield from pool.map(lambda job: _cut_out_file(job[0], job[1], engine), jobs)
 
 
 def _cut_out_file(photo: Path, target: Path | None, engine: Any) -> dict[str, Any]:
@@ -120,8 +120,14 @@ def compose_file(cutout: Path, scene: str, seed: int, output: Path, engines: Eng
     candidate = engine.compose([job])[0]
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_bytes(writers[output.suffix.lower()](candidate.rgb))
-    return {"file": str(output), "status": "made", "engine": engine.name, "scene": scene, "seed": seed,
-            "notes": list(candidate.notes)}
+    return {
+        "file": str(output),
+        "status": "made",
+        "engine": engine.name,
+        "scene": scene,
+        "seed": seed,
+        "notes": list(candidate.notes),
+    }
 
 
 def _png(rgb: Any) -> bytes:
@@ -136,10 +142,10 @@ def judge_files(original: Path, final: Path, matte: Path | None, engines: Engine
 
     photo = read_picture(original, ANY_PICTURE)
     picture = read_picture(final, ANY_PICTURE)
-    for name, found in (("original", photo), ("final", picture)):
-        if isinstance(found, Rejection):
-            return _judged(Verdict("rejected", 0.0, (), name, found.code, f"{name}: {found.message}", found.hint))
-    assert isinstance(photo, Photo) and isinstance(picture, Photo)  # noqa: S101 - narrows the types for the checker
+    if isinstance(photo, Rejection):
+        return _unusable("original", photo)
+    if isinstance(picture, Rejection):
+        return _unusable("final", picture)
     alpha = _matte_of(photo, matte, engines)
     if isinstance(alpha, Rejection):
         return _judged(Verdict("review", 0.0, (), "matte", alpha.code, f"matte: {alpha.message}", alpha.hint))
@@ -168,6 +174,10 @@ def _matte_of(photo: Photo, matte: Path | None, engines: Engines) -> Any:
     return alpha
 
 
+def _unusable(name: str, reason: Rejection) -> dict[str, Any]:
+    return _judged(Verdict("rejected", 0.0, (), name, reason.code, f"{name}: {reason.message}", reason.hint))
+
+
 def _judged(verdict: Verdict) -> dict[str, Any]:
     content = verdict.as_dict()
     return {"verdict": content.pop("decision"), **content}
@@ -183,7 +193,9 @@ def judge_pairs(table: Path, base: Path | None, engines: Engines) -> Iterator[di
         reader = csv.DictReader(file)
         missing = {"final", "original"} - set(reader.fieldnames or ())
         if missing:
-            raise SettingsError(f"{table.name}: no column {', '.join(sorted(missing))}; final, original, matte expected")
+            raise SettingsError(
+                f"{table.name}: no column {', '.join(sorted(missing))}; final, original, matte expected"
+            )
         rows = list(reader)
 
     def one(row: dict[str, str]) -> dict[str, Any]:
@@ -209,12 +221,12 @@ def comply_file(file: Path, marketplace: str, slot: Any) -> dict[str, Any]:
 
 def engine_table(engines: Engines) -> str:
     """The engines by job, with the one in use marked."""
-    from resources.matting.engines import matting_engines
-    from resources.scenes.engines import scene_engines
+    from resources.matting.engines import MATTING_ENGINES
+    from resources.scenes.engines import SCENE_ENGINES
 
     used = {engines.matting_engine().name, engines.scene_engine().name}
     lines = [f"profile: {engines.profile}"]
-    for job, names in (("cut-out", matting_engines()), ("scenes", scene_engines())):
+    for job, names in (("cut-out", MATTING_ENGINES), ("scenes", SCENE_ENGINES)):
         lines += [f"  {job}: {name}{' (in use)' if name in used else ''}" for name in names]
     lines.append("Embedded engines need no weights: nothing to download, no licence but the project's own.")
     return "\n".join(lines)

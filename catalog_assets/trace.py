@@ -114,16 +114,28 @@ def write_trace_page(store: CatalogStore, found: Trace) -> str:
 
 
 def _campaign_figures(dossier: Dossier, line: LineDossier) -> Iterator[Figure]:
-    """The finals, then every candidate."""
+    """The finals, then every candidate with what the judge and the ranking said of it."""
     yield from final_figures(dossier, line, _DEPTH)
+    finals = line.records["scored_finals"]
+    judged = {str(each["name"]): each for final in finals for each in final.facts.get("candidates", ())}
+    chosen = {final.facts.get("chosen") for final in finals}
     for record in line.records["scene_variants"]:
-        yield Figure(
-            label=f"Candidate {record.facts.get('candidate', '')}, attempt {record.facts.get('attempt', '')}",
-            alt=f"{dossier.title}: candidate {record.name}",
-            picture=link(record.files["preview"].key, _DEPTH) if "preview" in record.files else "",
-            full=link(record.files["picture"].key, _DEPTH) if "picture" in record.files else "",
-            numbers=(("scene", words(str(record.facts.get("scene", "")))), ("seed", str(record.facts.get("seed", "")))),
-        )
+        yield _candidate(dossier, record, judged.get(record.name, {}), chosen=record.name in chosen)
+
+
+def _candidate(dossier: Dossier, record: Record, judged: Mapping[str, Any], *, chosen: bool) -> Figure:
+    numbers = [(name, f"{judged[name]:.2f}") for name in ("fidelity", "rank_score") if name in judged]
+    if judged.get("decided_by"):
+        numbers.append(("decided by", words(str(judged["decided_by"]))))
+    numbers += [(name, str(record.facts[name])) for name in ("scene", "attempt", "seed") if name in record.facts]
+    return Figure(
+        label=f"Candidate {record.facts.get('candidate', '')}{', chosen' if chosen else ''}",
+        alt=f"{dossier.title}: candidate {record.name}",
+        picture=link(record.files["preview"].key, _DEPTH) if "preview" in record.files else "",
+        full=link(record.files["picture"].key, _DEPTH) if "picture" in record.files else "",
+        state=str(judged.get("decision", "")),
+        numbers=tuple((words(name), value) for name, value in numbers),
+    )
 
 
 def _stages(line: LineDossier) -> Iterator[TracedStage]:
@@ -176,41 +188,40 @@ def _fact(value: Any) -> str:
 
 
 def _text(found: Trace) -> Iterator[str]:
-    yield clean_text(f"{found.sku}: {found.title}" + (" (retired: its upload is gone)" if found.retired else ""))
+    yield _line(f"{found.sku}: {found.title}" + (" (retired: its upload is gone)" if found.retired else ""))
     if not found.known:
         near = f" Did you mean {' or '.join(found.near)}?" if found.near else ""
-        yield f"Nothing is on record of {found.sku}.{near}"
+        yield _line(f"Nothing is on record of {found.sku}.{near}")
         return
     for key in found.uploads:
-        yield clean_text(f"  uploaded as {key}")
+        yield _line(f"uploaded as {key}", 2)
     for held in found.quarantined:
         reason = held.rejection
         yield ""
-        yield clean_text(f"stopped by the {held.line} line at {reason.stage} since {held.since}: {reason.code}")
-        yield clean_text(f"  {reason.message} {reason.hint}")
-        yield from (f"  | {line.rstrip()}" for line in map(_keep_indent, reason.details.splitlines()))
+        yield _line(f"stopped by the {held.line} line at {reason.stage} since {held.since}: {reason.code}")
+        yield _line(f"{reason.message} {reason.hint}", 2)
+        yield from (_line(line, 4 + len(line) - len(line.lstrip(" "))) for line in reason.details.splitlines())
     for stage in found.stages:
         yield ""
-        yield f"{stage.line} / {stage.asset}: {words(stage.status)}"
+        yield _line(f"{stage.line} / {stage.asset}: {words(stage.status)}")
         for record in stage.records:
             yield from _record_text(record)
 
 
 def _record_text(record: TracedRecord) -> Iterator[str]:
-    yield clean_text(f"  {record.name}: {words(record.status)}, {record.seconds:g} s, {record.engine or 'no engine'}, {record.made_at}")
+    engine = f"{record.engine}, " if record.engine else ""
+    yield _line(f"{record.name}: {words(record.status)}, {engine}{record.seconds:g} s, {record.made_at}", 2)
     if record.message:
-        yield f"    {clean_text(record.message)}"
+        yield _line(record.message, 4)
     for one in record.measures:
-        passed = {None: " ", True: "+", False: "-"}[one.passed]
-        decided = "  <- decided" if one.decided else ""
-        yield f"    {passed} {one.name} {one.value}{f' ({one.threshold})' if one.threshold else ''}{decided}"
-    for name, text in record.facts.items():
-        yield f"      {name}: {clean_text(text)}"
-    for role, key in record.files.items():
-        yield f"      {role}: {clean_text(key)}"
+        passed = {None: "", True: ", met", False: ", missed"}[one.passed]
+        limit = f" ({one.threshold}{passed})" if one.threshold else ""
+        yield _line(f"{one.name} {one.value}{limit}{' <- decided' if one.decided else ''}", 4)
+    for name, text in {**record.facts, **record.files}.items():
+        yield _line(f"{name}: {text}", 6)
     for note in record.notes:
-        yield f"      note: {clean_text(note)}"
+        yield _line(f"note: {note}", 6)
 
 
-def _keep_indent(line: str) -> str:
-    return " " * (len(line) - len(line.lstrip(" "))) + clean_text(line)
+def _line(text: str, indent: int = 0) -> str:
+    return " " * indent + clean_text(text)

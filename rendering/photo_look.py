@@ -21,7 +21,7 @@ class PhotoLook:
     tint: float = 0.0
     gain: float = 1.0
     vignette: float = 0.16
-    noise: float = 0.008
+    noise: float = 0.012
     blur: float = 0.45
     contrast: float = 0.35
     saturation: float = 1.1

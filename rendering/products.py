@@ -6,15 +6,12 @@ A function only adds objects; which of them are the product, the caller sees by 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import bpy
 import kit
 import labels
 import materials as mt
 import numpy as np
-
-Model = Callable[[], None]
 
 
 def _mug(glaze: bpy.types.Material, height: float, radius: float) -> None:
@@ -431,12 +428,14 @@ def _bag_flap(leather: bpy.types.Material, thread: bpy.types.Material) -> None:
     def at(u: float, t: float, lift: float = 0.0) -> kit.Point3:
         """Point of the flap: t = 0 at the back edge, 0.35 over the front edge, 1 at the lower edge."""
         reach = 0.5 + 0.52 * (1 - abs(u) ** 2.6) ** 0.5
-        x = u * 1.115
+        # The top follows the rounded corners of the body, so that the leather lies on it everywhere.
+        x, top = u * 1.115, 0.812 + 0.8 * (1 - abs(0.97 * u) ** 5) ** 0.2
         if t < 0.35:
             s = t / 0.35
-            return (x, 0.2 - 0.56 * s, 1.612 + 0.04 * math.sin(math.pi * s) + lift)
+            return (x, 0.2 - 0.56 * s, top + 0.04 * math.sin(math.pi * s) + lift)
         s = (t - 0.35) / 0.65
-        return (x, -0.385 - 0.05 * math.sin(math.pi * min(1.0, s * 1.2) / 2) - lift, 1.6 - reach * s)
+        bulge = 0.05 * math.sin(math.pi * min(1.0, s * 1.2) / 2)
+        return (x, -0.385 - bulge - lift, top + (1.6 - reach - top) * s)
 
     rows = [*np.linspace(0, 0.3, 8), 0.335, *np.linspace(0.37, 1, 16)]
     flap = kit.loft(

@@ -9,14 +9,15 @@ seeds are fixed. Photos go to DIR/uploads, mattes to DIR/sample_mattes.
 from __future__ import annotations
 
 import argparse
-import functools
 import logging
 import math
 import tempfile
 import time
 import zlib
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import bpy
@@ -32,11 +33,9 @@ from PIL import Image
 
 log = logging.getLogger("sample_catalog")
 
-part = functools.partial
-
 BIRCH = ("#b59a76", "#cdb28c", "#dcc6a4")
 WALNUT = ("#4f3524", "#6b4a33", "#84603f")
-LANDSCAPE, PORTRAIT, SQUARE = (1280, 960), (960, 1280), (1200, 1200)
+LANDSCAPE, PORTRAIT, SQUARE = (1200, 900), (900, 1200), (1200, 1200)
 
 
 @dataclass(frozen=True)
@@ -57,7 +56,7 @@ class Shot:
     shift: tuple[float, float] = (0.0, 0.0)
     turn: float = 0.0
     exposure: float = 0.4
-    samples: int = 12
+    samples: int = 9
     look: PhotoLook = field(default_factory=PhotoLook)
 
     @property
@@ -68,23 +67,23 @@ class Shot:
 
 def _kitchen_and_table() -> list[Shot]:
     """Products that contrast with a plain place: the easy ones."""
-    blue = part(Shot, "mug-blue", products.mug_blue, sets.wooden_table, sets.window)
-    tea = part(Shot, "tea-box-mint", products.tea_box, part(sets.wooden_table, BIRCH, "#d8ccb6"), sets.overcast)
-    candle = part(Shot, "candle-fig", products.candle, sets.kitchen_counter, part(sets.sun_patch, side=1))
-    soap = part(Shot, "soap-brookmoss", products.soap_bottle, sets.kitchen_counter, sets.overcast)
+    blue = partial(Shot, "mug-blue", products.mug_blue, sets.wooden_table, sets.window)
+    tea = partial(Shot, "tea-box-mint", products.tea_box, partial(sets.wooden_table, BIRCH, "#d8ccb6"), sets.overcast)
+    candle = partial(Shot, "candle-fig", products.candle, sets.kitchen_counter, partial(sets.sun_patch, side=1))
+    soap = partial(Shot, "soap-brookmoss", products.soap_bottle, sets.kitchen_counter, sets.overcast)
     return [
         tea("front", azimuth=18, elevation=13, roll=-0.8, look=PhotoLook(warmth=0.03)),
         Shot(
             "vase-terracotta",
             products.vase,
-            part(sets.paper_sweep, "#a9bcc6"),
-            part(sets.window, 1),
+            partial(sets.paper_sweep, "#a9bcc6"),
+            partial(sets.window, 1),
             elevation=8,
             roll=0.7,
             look=PhotoLook(warmth=0.02, vignette=0.2),
         ),
         soap("front", azimuth=8, elevation=10, roll=0.9),
-        blue("front", LANDSCAPE, azimuth=-12, elevation=22, roll=1.2, look=PhotoLook(warmth=0.03)),
+        blue("front", LANDSCAPE, azimuth=-12, elevation=22, roll=1.2, look=PhotoLook(warmth=-0.01)),
         candle("front", SQUARE, azimuth=6, elevation=14, roll=-1.2),
         Shot(
             "mills-pair",
@@ -95,23 +94,23 @@ def _kitchen_and_table() -> list[Shot]:
             azimuth=6,
             elevation=16,
             roll=-0.9,
-            look=PhotoLook(warmth=0.04, noise=0.011),
+            look=PhotoLook(warmth=0.04, noise=0.015),
         ),
         tea("back", azimuth=-20, elevation=15, roll=1.4, turn=180, look=PhotoLook(warmth=0.03)),
         tea("side", azimuth=58, elevation=20, roll=0.6, look=PhotoLook(warmth=0.02)),
         soap("back", azimuth=-8, elevation=14, roll=-1.1, turn=180),
-        blue("side", azimuth=14, elevation=30, roll=-1.0, turn=-75, look=PhotoLook(warmth=0.04)),
-        blue("detail", SQUARE, azimuth=20, elevation=52, roll=2.0, turn=30, look=PhotoLook(warmth=0.02)),
+        blue("side", azimuth=14, elevation=30, roll=-1.0, turn=-75, look=PhotoLook(warmth=0.0)),
+        blue("detail", SQUARE, azimuth=20, elevation=52, roll=2.0, turn=30, look=PhotoLook(warmth=-0.02)),
         candle("detail", SQUARE, azimuth=-10, elevation=48, roll=1.2),
     ]
 
 
 def _floor_and_bed() -> list[Shot]:
     """Products on cloth, carpet and floor: softer borders, more shadow."""
-    bear = part(Shot, "bear-plush", products.bear, part(sets.bedsheet, calm=1.9), part(sets.window, 1))
-    bag = part(Shot, "bag-saddle", products.bag, sets.floor_and_wall, sets.overcast)
-    notebook = part(
-        Shot, "notebook-red", products.notebook, part(sets.bedsheet, seed=4, folds=0.55), sets.window, size=LANDSCAPE
+    bear = partial(Shot, "bear-plush", products.bear, partial(sets.bedsheet, calm=1.9), partial(sets.window, 1))
+    bag = partial(Shot, "bag-saddle", products.bag, sets.floor_and_wall, sets.overcast)
+    notebook = partial(
+        Shot, "notebook-red", products.notebook, partial(sets.bedsheet, seed=4, folds=0.55), sets.window, size=LANDSCAPE
     )
     return [
         notebook(azimuth=5, elevation=62, roll=2.0, turn=14, fill=0.62, look=PhotoLook(warmth=-0.02)),
@@ -119,7 +118,7 @@ def _floor_and_bed() -> list[Shot]:
             "lamp-tripod",
             products.lamp,
             sets.floor_and_wall,
-            part(sets.window, 1),
+            partial(sets.window, 1),
             azimuth=10,
             elevation=8,
             roll=0.8,
@@ -135,13 +134,13 @@ def _floor_and_bed() -> list[Shot]:
 def _hard_cases() -> list[Shot]:
     """White on white, dark on dark, glass, mirror, holes, a thin chain."""
     white, dark, grey = (
-        part(sets.bedsheet, code, seed=s, folds=0.45) for code, s in (("#e9e8e6", 2), ("#2a2c31", 6), ("#85888e", 9))
+        partial(sets.bedsheet, code, seed=s, folds=0.45) for code, s in (("#e9e8e6", 2), ("#2a2c31", 6), ("#85888e", 9))
     )
     return [
         Shot(
             "kettle-steel",
             products.kettle,
-            part(sets.wooden_table, WALNUT, "#c9c6bd"),
+            partial(sets.wooden_table, WALNUT, "#c9c6bd"),
             sets.window,
             size=LANDSCAPE,
             azimuth=-8,
@@ -162,7 +161,12 @@ def _hard_cases() -> list[Shot]:
         ),
         Shot("mug-white", products.mug_white, white, sets.window, size=LANDSCAPE, azimuth=-10, elevation=26, fill=0.52),
         Shot(
-            "bottle-clear", products.glass_bottle, sets.kitchen_counter, part(sets.window, 1), elevation=10, roll=-0.6
+            "bottle-clear",
+            products.glass_bottle,
+            sets.kitchen_counter,
+            partial(sets.window, 1),
+            elevation=10,
+            roll=-0.6,
         ),
         Shot(
             "headphones-black",
@@ -174,7 +178,7 @@ def _hard_cases() -> list[Shot]:
             elevation=38,
             roll=1.2,
             exposure=1.1,
-            look=PhotoLook(warmth=0.04, noise=0.014),
+            look=PhotoLook(warmth=0.04, noise=0.019),
         ),
         Shot("necklace-gold", products.necklace, grey, sets.window, size=SQUARE, elevation=64, roll=-1.5),
     ]
@@ -232,7 +236,7 @@ def aim_camera(shot: Shot, product: list[bpy.types.Object], width: int, height: 
         _step_camera(camera, points, middle, shot, (width, height))
     data.dof.use_dof = True
     data.dof.focus_distance = (camera.location - middle).length
-    data.dof.aperture_fstop = 2.8 if data.dof.focus_distance > 4 else 5.6
+    data.dof.aperture_fstop = 8.0
 
 
 def _step_camera(
@@ -275,9 +279,10 @@ def render_photo(shot: Shot, path: Path, preview: bool) -> None:
     cycles.samples = 12 if preview else shot.samples
     cycles.use_adaptive_sampling = True
     # Plain paper and wall are clean after a few samples; edges, hair and glass get them all.
-    cycles.adaptive_threshold, cycles.adaptive_min_samples = 0.08, 5
+    cycles.adaptive_threshold, cycles.adaptive_min_samples = 0.08, 4
     cycles.use_denoising = True
     cycles.denoiser, cycles.denoising_prefilter = "OPENIMAGEDENOISE", "FAST"
+    cycles.denoising_quality = "BALANCED"
     cycles.caustics_reflective = cycles.caustics_refractive = False
     cycles.sample_clamp_indirect = 4.0
     cycles.max_bounces, cycles.diffuse_bounces, cycles.glossy_bounces = 8, 2, 3
@@ -345,8 +350,7 @@ def take(shot: Shot, uploads: Path, mattes: Path, flat: bool, preview: bool) -> 
 
 def plant_bad_uploads(uploads: Path) -> None:
     """Two files that the pipeline must turn down: a broken-off JPEG and a text under a picture's name."""
-    source = next(iter(sorted(uploads.glob("*.jpg")) + sorted(uploads.glob("*/*.jpg"))))
-    with Image.open(source) as photo:
+    with Image.open(uploads / "kettle-steel.jpg") as photo:
         photo_look.save_truncated(photo, uploads / "broken-teapot.jpg", 70)
     prices = "Price list, spring\n\nmug-blue;24.90 EUR\nmug-white;14.50 EUR\nvase-terracotta;39.00 EUR\n"
     (uploads / "price-list.jpg").write_text(prices, encoding="utf-8")
@@ -358,18 +362,18 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder that gets uploads/")
     parser.add_argument("--mattes", type=Path, help="folder for the mattes (default: OUT/sample_mattes)")
     parser.add_argument("--sku", nargs="*", default=[], help="only these SKUs (or SKU/view)")
+    parser.add_argument("--bad-uploads", action="store_true", help="write only the two files that must be rejected")
     parser.add_argument("--preview", action="store_true", help="400 px and few samples")
     args = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    catalog = shots()
-    views: dict[str, int] = {}
-    for shot in catalog:
-        views[shot.sku] = views.get(shot.sku, 0) + 1
-    mattes = args.mattes or args.out / "sample_mattes"
-    wanted = set(args.sku)
-    for shot in catalog:
+    uploads, mattes = args.out / "uploads", args.mattes or args.out / "sample_mattes"
+    catalog, wanted = shots(), set(args.sku)
+    views = Counter(shot.sku for shot in catalog)
+    for shot in [] if args.bad_uploads else catalog:
         if not wanted or shot.sku in wanted or f"{shot.sku}/{shot.view}" in wanted:
-            take(shot, args.out / "uploads", mattes, views[shot.sku] == 1, args.preview)
+            take(shot, uploads, mattes, views[shot.sku] == 1, args.preview)
+    if args.bad_uploads or not wanted:
+        plant_bad_uploads(uploads)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ Every set has its surface at z = 0 and looks along +y; the camera stands on the 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import bpy
 import kit
@@ -182,6 +181,3 @@ def sun_patch(radiance: float = 5.0, sun: float = 3.0, side: float = -1) -> None
     light.color = mt.hex_color("#ffe7c4")
     obj = kit.link(bpy.data.objects.new("sun", light))
     obj.rotation_euler = (math.radians(48), math.radians(side * 22), math.radians(side * 30))
-
-
-Place = Callable[[], None]

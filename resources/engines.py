@@ -50,4 +50,4 @@ class Engines(dg.ConfigurableResource[Any]):
         with self._lock:
             if f"{job} {name}" not in self._loaded:
                 self._loaded[f"{job} {name}"] = load(name)
-            return self._loaded[f"{job} {name}"]  # type: ignore[no-any-return]
+            return self._loaded[f"{job} {name}"]

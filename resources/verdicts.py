@@ -58,9 +58,9 @@ def measure(
     finite = math.isfinite(value)
     shown = round(float(value), 6) if finite else -1.0
     if at_most is not None:
-        return Measure(name, shown, at_most, "lower", finite and value <= at_most)
+        return Measure(name, shown, at_most, "lower", bool(finite and value <= at_most))
     if at_least is not None:
-        return Measure(name, shown, at_least, "higher", finite and value >= at_least)
+        return Measure(name, shown, at_least, "higher", bool(finite and value >= at_least))
     return Measure(name, shown)
 
 

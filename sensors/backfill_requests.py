@@ -18,5 +18,5 @@ from catalog_assets.partitions import SKU
 def backfill_request(assets: Sequence[dg.AssetKey], skus: Iterable[str], tags: Mapping[str, str]) -> dg.RunRequest:
     """A request for one back-fill of these SKUs over these assets. Only for sensors with an asset_selection."""
     subset = SKU.empty_subset().with_partition_keys(sorted(set(skus)))
-    graph = AssetGraphSubset(partitions_subsets_by_asset_key=dict.fromkeys(assets, subset))
+    graph = AssetGraphSubset(partitions_subsets_by_asset_key=dict.fromkeys(assets, subset))  # type: ignore[call-arg]
     return dg.RunRequest.for_asset_graph_subset(graph, tags=dict(tags))

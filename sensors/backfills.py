@@ -4,7 +4,7 @@
 
 import dagster as dg
 
-from catalog_assets.jobs import REPORTS_JOB
+from catalog_assets.jobs import REPORTS_JOB, AssetJob
 
 ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 AT_WORK = [
@@ -17,7 +17,7 @@ AT_WORK = [
 RECENT = 25
 
 
-def reports_sensor(job: dg.UnresolvedAssetJobDefinition) -> dg.SensorDefinition:
+def reports_sensor(job: AssetJob) -> dg.SensorDefinition:
     """Reports have no asset dependency into the lines: one failed SKU would keep them from ever running."""
 
     @dg.sensor(
@@ -48,7 +48,7 @@ def _last_ended(instance: dg.DagsterInstance) -> str | None:
 
 
 def _backfills_at_work(instance: dg.DagsterInstance) -> bool:
-    return instance.has_bulk_actions_table() and any(
+    return any(
         not backfill.status.value.startswith(("COMPLETED", "FAILED", "CANCELED"))
         for backfill in instance.get_backfills(limit=RECENT)
     )

@@ -7,12 +7,13 @@ from collections.abc import Iterator, Mapping
 import dagster as dg
 
 from catalog_assets.campaign_files import Campaign, Campaigns
+from catalog_assets.jobs import AssetJob
 from catalog_assets.line_assets import LineInfo
 from catalog_assets.partitions import PERIOD_TAG, contiguous_ranges, range_tags, registered
 
 
 def campaign_schedules(
-    lines: Mapping[str, LineInfo], jobs: Mapping[str, dg.UnresolvedAssetJobDefinition], campaigns: Campaigns
+    lines: Mapping[str, LineInfo], jobs: Mapping[str, AssetJob], campaigns: Campaigns
 ) -> list[dg.ScheduleDefinition]:
     """One schedule for every campaign that has a cron line."""
     return [
@@ -22,7 +23,7 @@ def campaign_schedules(
     ]
 
 
-def _schedule(campaign: Campaign, info: LineInfo, job: dg.UnresolvedAssetJobDefinition) -> dg.ScheduleDefinition:
+def _schedule(campaign: Campaign, info: LineInfo, job: AssetJob) -> dg.ScheduleDefinition:
     @dg.schedule(
         name=f"{campaign.name}_schedule",
         job=job,

@@ -6,6 +6,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 
+import numpy as np
+
 from catalog_assets.context import RunContext
 from catalog_assets.records import Record, Shelf, fingerprint, product_shelf, read_file
 from catalog_assets.stage import Stage, StageResult, any_new, summarise
@@ -73,7 +75,7 @@ class Cutout(Stage):
         picture = self.context.photo(photo)
         alpha = read_grey(read_file(self.context.store, mask.files["mask"]))
         started = time.perf_counter()
-        rgba = make_cutout(picture.rgb, alpha)
+        rgba = np.dstack([picture.rgb, alpha]) if picture.alpha is not None else make_cutout(picture.rgb, alpha)
         files = {
             "cutout": shelf.put(photo.name, "png", png_rgba(rgba)),
             "preview": shelf.put(f"{photo.name}.preview", "webp", preview(rgba)),

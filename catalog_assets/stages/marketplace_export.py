@@ -8,8 +8,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from resources.marketplaces.manifests import export_name
-
 from catalog_assets.campaign_files import EVERGREEN, Campaign
 from catalog_assets.context import RunContext
 from catalog_assets.records import FileRef, Record, Shelf, campaign_shelf, fingerprint, read_file
@@ -19,6 +17,7 @@ from catalog_assets.stages.scene_variants import set_aside
 from catalog_assets.stages.scored_finals import ScoredFinals
 from resources.imaging.encode import read_rgb
 from resources.marketplaces.compliance import check
+from resources.marketplaces.manifests import export_name
 from resources.marketplaces.render import Rendered, render_lifestyle, render_whites
 from resources.marketplaces.rules import SLOTS, MarketplaceRules, Slot, load_rules
 from resources.verdicts import Rejection, Verdict
@@ -183,7 +182,11 @@ class _Export:
         if isinstance(rendered, Rejection):
             self._leave_out(planned, rendered)
             return
-        name = export_name(self.rules, self.sku, planned.slot, planned.index, self.asin, rendered)
+        try:
+            name = export_name(self.rules, self.sku, planned.slot, planned.index, self.asin, rendered)
+        except ValueError as error:
+            self._leave_out(planned, Rejection("no_valid_name", f"{error}.", "Rename the SKU, or give its number."))
+            return
         verdict = check(rendered.data, name, self.rules, planned.slot)
         self.verdicts[planned.role] = verdict.as_dict()
         if not verdict.accepted:

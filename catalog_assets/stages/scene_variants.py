@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from typing import get_args
 
 from catalog_assets.campaign_files import Campaign
 from catalog_assets.context import RunContext
@@ -154,7 +155,8 @@ class SceneVariants(Stage):
         )
 
     def _pose(self, sku: str) -> Pose:
-        return self.context.products.get(sku).pose or "standing"
+        pose = self.context.products.get(sku).pose
+        return pose if pose in get_args(Pose) else "standing"  # type: ignore[return-value]
 
     def _save(self, shelf: Shelf, blank: Record, candidate: Candidate, seconds: float) -> Record:
         files = {

@@ -8,8 +8,8 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 
-from resources.quality.fidelity import JUDGE_VERSION, FidelityThresholds, judge
-from resources.quality.ranking import RANKER, Ranking, rank
+import numpy as np
+from numpy.typing import NDArray
 
 from catalog_assets.campaign_files import Campaign
 from catalog_assets.context import RunContext
@@ -19,12 +19,16 @@ from catalog_assets.stage import Stage, StageResult, any_new, summarise
 from catalog_assets.stages.cutout import current_cutouts
 from catalog_assets.stages.scene_variants import SceneVariants, set_aside
 from resources.imaging.encode import read_rgb, thumbnail_jpeg
-from resources.scenes.engine import Candidate, Placement
+from resources.quality.fidelity import FidelityThresholds, judge
+from resources.quality.ranking import Ranker, Ranking, ranker
+from resources.scenes.engine import Candidate, Placement, on_canvas, scaled_product
 from resources.scenes.templates import load_templates
 from resources.verdicts import Rejection, Verdict
 
 # One accepted final in so many shows its thumbnail in the UI; the event store pays for every one.
 THUMBNAIL_SAMPLE = 20
+
+RANKER = "heuristic"
 
 
 class ScoredFinals(Stage):
@@ -39,11 +43,11 @@ class ScoredFinals(Stage):
         self.campaign = campaign
         defaults = adjusted(FidelityThresholds(), context.settings.fidelity, "catalog.yaml: fidelity")
         self.thresholds = adjusted(defaults, campaign.fidelity, f"campaign {campaign.name}: fidelity")
+        self.ranker: Ranker = ranker(RANKER)
         self.judged = fingerprint(
             {
                 "thresholds": asdict(self.thresholds),
-                "judge": JUDGE_VERSION,
-                "ranker": RANKER,
+                "ranker": [self.ranker.name, self.ranker.revision],
                 "code": self.code_version,
             }
         )
@@ -84,7 +88,7 @@ class ScoredFinals(Stage):
     ) -> Record:
         started = time.perf_counter()
         rgba = self.context.rgba(cutout.files["cutout"])
-        pictures = [self._candidate(record) for record in candidates]
+        pictures = [self._candidate(record, rgba) for record in candidates]
         verdicts = [
             judge(
                 rgba[..., :3],
@@ -95,8 +99,8 @@ class ScoredFinals(Stage):
             )
             for picture in pictures
         ]
-        rankings = rank(pictures, load_templates()[scene], verdicts)
-        best = rankings[0].index
+        rankings = self.ranker.rank(pictures, [load_templates()[scene]] * len(pictures), verdicts)
+        best = rankings[0].index if rankings else _nearest(verdicts)
         verdict = verdicts[best]
         record = Record(
             stage=self.asset,
@@ -125,10 +129,12 @@ class ScoredFinals(Stage):
         )
         return shelf.save(record)
 
-    def _candidate(self, record: Record) -> Candidate:
+    def _candidate(self, record: Record, cutout: NDArray[np.uint8]) -> Candidate:
         """A stored candidate, read back and checked against its recorded hash."""
         rgb = read_rgb(read_file(self.context.store, record.files["picture"]))
-        return Candidate(rgb=rgb, alpha=None, placement=Placement(**record.facts["placement"]))
+        placement = Placement(**record.facts["placement"])
+        layer = on_canvas(scaled_product(cutout, placement.scale), placement, (rgb.shape[1], rgb.shape[0]))
+        return Candidate(rgb=rgb, alpha=layer[..., 3], placement=placement)
 
     def _thumbnail(self, sku: str, records: Sequence[Record]) -> bytes | None:
         """A small picture of a final that was stopped, or of a sample of the accepted ones."""
@@ -164,21 +170,30 @@ def _final_files(candidate: Record) -> Mapping[str, FileRef]:
     return {"final": candidate.files["picture"], "preview": candidate.files["preview"]}
 
 
+def _nearest(verdicts: Sequence[Verdict]) -> int:
+    """Where none was accepted: the one that came nearest, for a person to look at."""
+    order = {"accepted": 2, "review": 1, "rejected": 0}
+    return max(range(len(verdicts)), key=lambda index: (order[verdicts[index].decision], verdicts[index].score, -index))
+
+
 def _table(
     candidates: Sequence[Record], verdicts: Sequence[Verdict], rankings: Sequence[Ranking]
 ) -> list[dict[str, object]]:
-    """Every candidate with its rank, verdict and the parts of its score, best first."""
-    return [
-        {
-            "name": candidates[ranking.index].name,
-            "decision": verdicts[ranking.index].decision,
-            "fidelity": round(verdicts[ranking.index].score, 6),
-            "decided_by": verdicts[ranking.index].decided_by,
-            "rank_score": round(ranking.score, 6),
-            "parts": {part: round(float(value), 6) for part, value in ranking.parts.items()},
+    """Every candidate in order, with its verdict and, if it was accepted, its rank and the parts behind it."""
+    ranks = {ranking.index: (place, ranking) for place, ranking in enumerate(rankings, 1)}
+    table: list[dict[str, object]] = []
+    for index, (candidate, verdict) in enumerate(zip(candidates, verdicts, strict=True)):
+        row: dict[str, object] = {
+            "name": candidate.name,
+            "decision": verdict.decision,
+            "fidelity": verdict.score,
+            "decided_by": verdict.decided_by,
         }
-        for ranking in rankings
-    ]
+        if index in ranks:
+            place, ranking = ranks[index]
+            row |= {"rank": place, "rank_score": ranking.score, "parts": dict(ranking.parts)}
+        table.append(row)
+    return table
 
 
 def _stopped(records: Sequence[Record]) -> Rejection | None:

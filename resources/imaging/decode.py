@@ -181,9 +181,7 @@ def _open(data: bytes, limits: Limits) -> _Opened | Rejection:
     if refused:
         return refused
     source = _Source(data)
-    opened = _guarded(
-        lambda: _OPENERS[name](source, data), lambda error: _unreadable(error, name, source, data)
-    )
+    opened = _guarded(lambda: _OPENERS[name](source, data), lambda error: _unreadable(error, name, source, data))
     if isinstance(opened, Rejection):
         return opened
     refused = _judge_size((opened.header.width, opened.header.height), limits)
@@ -435,9 +433,7 @@ def _from_wide_samples(samples: NDArray[Any]) -> Image.Image:
     finite = np.nan_to_num(samples.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
     peak = float(finite.max())
     floating = np.issubdtype(samples.dtype, np.floating)
-    white = next(
-        (top for top in ((1.0, 255.0, 65535.0) if floating else (255.0, 65535.0)) if peak <= top), peak
-    )
+    white = next((top for top in ((1.0, 255.0, 65535.0) if floating else (255.0, 65535.0)) if peak <= top), peak)
     return Image.fromarray(np.rint(np.clip(finite / white, 0, 1) * 255).astype(np.uint8))
 
 

@@ -84,10 +84,7 @@ def matrix_profile(name: str, primaries: Sequence[tuple[float, float]], curve: S
         ((b"desc",), description),
         ((b"cprt",), b"text" + bytes(4) + b"No copyright, use freely\0"),
         ((b"wtpt",), _xyz_tag(_D50_XYZ)),
-        *(
-            ((tag,), _xyz_tag(xyz))
-            for tag, xyz in zip((b"rXYZ", b"gXYZ", b"bXYZ"), _d50(primaries), strict=True)
-        ),
+        *(((tag,), _xyz_tag(xyz)) for tag, xyz in zip((b"rXYZ", b"gXYZ", b"bXYZ"), _d50(primaries), strict=True)),
         ((b"rTRC", b"gTRC", b"bTRC"), tone),
     ]
     count = sum(len(tags) for tags, _ in blocks)

@@ -6,6 +6,8 @@ shadow) to 1 (all the shadow there is). Blurs run on reduced pictures: a shadow 
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -54,8 +56,8 @@ def encode_dithered(linear: F32, rng: np.random.Generator, grain: float) -> U8:
 def _noise(height: int, width: int, rng: np.random.Generator, sigma: float) -> F32:
     """Gaussian noise from one tile, every repeat rolled to another place."""
     tile = rng.standard_normal((_NOISE_SIDE, _NOISE_SIDE), dtype=np.float32) * np.float32(sigma)
-    rows = -(-height // _NOISE_SIDE)
-    columns = -(-width // _NOISE_SIDE)
+    rows = math.ceil(height / _NOISE_SIDE)
+    columns = math.ceil(width / _NOISE_SIDE)
     shifts = rng.integers(0, _NOISE_SIDE, (rows, columns, 2))
     strips = [
         np.hstack([np.roll(tile, tuple(shifts[row, column]), (0, 1)) for column in range(columns)])
@@ -94,7 +96,8 @@ def ground_curve(alpha: U8) -> tuple[F32, F32]:
     forward = np.maximum.accumulate(lowest + _STEEPEST * columns) - _STEEPEST * columns
     backward = (np.maximum.accumulate((lowest - _STEEPEST * columns)[::-1]))[::-1] + _STEEPEST * columns
     curve = np.maximum(forward, backward)
-    curve = np.maximum(curve, curve.max() - _HIGHEST * max(1, np.ptp(np.flatnonzero(solid.any(axis=1)))))
+    rows = np.flatnonzero(solid.any(axis=1))
+    curve = np.maximum(curve, curve.max() - _HIGHEST * float(rows[-1] - rows[0] + 1))
     first, last = np.flatnonzero(filled)[[0, -1]]
     curve = curve[np.clip(columns, first, last)]  # beside the product the ground is level
     gap = np.where(filled, curve - lowest, np.inf)
@@ -153,27 +156,23 @@ def surround_shadow(alpha: U8, unit: float, shift: tuple[float, float], softness
     reduce = 4 if unit > 240 else 1
     small = _reduced(alpha, reduce)
     size = unit / reduce
-    near = _blurred(
-        _shifted(small, 0.3 * shift[0] / reduce, 0.3 * shift[1] / reduce), 0.012 * size, 0.012 * size
-    )
+    near = _blurred(_shifted(small, 0.3 * shift[0] / reduce, 0.3 * shift[1] / reduce), 0.012 * size, 0.012 * size)
     far = _blurred(_shifted(small, shift[0] / reduce, shift[1] / reduce), softness * size, softness * size)
     return _enlarged(np.maximum(0.7 * near, far), alpha.shape)
 
 
 def darken(linear: F32, density: F32, tint: F32) -> F32:
     """Multiply light by a shadow: where density is 1 only `tint` (linear RGB, 0 to 1) of it is left."""
-    return linear * (1 - density[..., None] * (1 - tint))
+    taken = density[..., None] * (1 - tint)
+    return (linear * (1 - taken)).astype(np.float32, copy=False)
 
 
 def _reduced(alpha: U8, factor: int) -> F32:
-    image = alpha.astype(np.float32) / 255 if factor == 1 else None
-    if image is not None:
-        return image
+    if factor == 1:
+        return alpha.astype(np.float32) / np.float32(255)
     height, width = alpha.shape
-    small = cv2.resize(
-        alpha, (max(1, width // factor), max(1, height // factor)), interpolation=cv2.INTER_AREA
-    )
-    return small.astype(np.float32) / 255
+    small = cv2.resize(alpha, (max(1, width // factor), max(1, height // factor)), interpolation=cv2.INTER_AREA)
+    return small.astype(np.float32) / np.float32(255)
 
 
 def _enlarged(density: F32, shape: tuple[int, ...]) -> F32:

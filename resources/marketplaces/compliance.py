@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator, Sequence
+import struct
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -18,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
+from resources.imaging.formats import HEAD_BYTES, describe, sniff
 from resources.imaging.icc import to_srgb
 from resources.marketplaces.rules import MarketplaceRules, Slot, SlotRules
 from resources.verdicts import Measure, Verdict, measure
@@ -26,7 +29,7 @@ U8 = NDArray[np.uint8]
 
 # Above this a picture is not decoded; every marketplace's own limit is lower.
 _MAX_MEGAPIXELS = 100.0
-_PILLOW_FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "TIFF", "BMP")
+_PILLOW_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP")
 _EXTENSIONS = {
     "jpeg": ("jpg", "jpeg"),
     "png": ("png",),
@@ -46,6 +49,8 @@ _BORDER_WIDTH = 2
 _FAINT_SHARE = 0.01
 _WHITE = (255.0, 255.0, 255.0)
 _NEIGHBOURHOOD = np.ones((2 * _CLEAR_OF_OUTLINE - 1,) * 2, np.uint8)
+# What Pillow's decoders raise for damaged files, as fuzzing found.
+_DECODER_ERRORS = (OSError, ValueError, TypeError, LookupError, SyntaxError, EOFError, struct.error)
 _DEPTHS = {"1": 1, "I;16": 16, "I;16B": 16, "I;16L": 16, "I": 32, "F": 32}
 
 
@@ -106,33 +111,56 @@ def _slot_allowed(rules: MarketplaceRules, slot: Slot) -> _Finding:
 
 
 def _file_rules(data: bytes, filename: str, rules: MarketplaceRules, slot_rules: SlotRules) -> Iterator[_Finding]:
-    """Every rule but slot_allowed; stops where nothing more can be measured."""
-    try:
-        with Image.open(io.BytesIO(data), formats=_PILLOW_FORMATS) as image:
-            yield from _size_rules(image, slot_rules)
-            if image.width * image.height > _MAX_MEGAPIXELS * 1e6:
-                return
-            image.load()
-            yield _readable(True)
-            yield from _content_rules(image, data, filename, slot_rules)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        yield _readable(False)
-        return
+    """Every rule but slot_allowed; the picture's own are left out where it cannot be read."""
+    opened = _opened(data)
+    if isinstance(opened, Image.Image):
+        yield _yes_no("readable", True, "", "")
+        yield from _content_rules(opened, data, filename, slot_rules)
+    else:
+        yield opened(slot_rules)
     yield from _byte_rules(data, slot_rules)
     yield _file_name(filename, rules)
 
 
-def _readable(value: bool) -> _Finding:
-    return _yes_no(
-        "readable",
-        value,
-        "the file cannot be read as a picture.",
-        "It may be damaged, incomplete or no picture at all; export it again.",
-    )
+# One SKU's picture is judged for several marketplaces in a row: the last one decoded is kept.
+@lru_cache(maxsize=1)
+def _opened(data: bytes) -> Image.Image | Callable[[SlotRules], _Finding]:
+    """The picture, fully decoded (its first frame), or the finding that says why it cannot be."""
+    try:
+        image = Image.open(io.BytesIO(data), formats=_PILLOW_FORMATS)
+        megapixels = image.width * image.height / 1e6
+        if megapixels > _MAX_MEGAPIXELS:
+            return partial(_too_large, megapixels)
+        # What is read on demand from a damaged file fails here, and not in the middle of a rule.
+        image.info["frames"] = getattr(image, "n_frames", 1)
+        image.load()
+        image.getexif().get_ifd(ExifTags.IFD.GPSInfo)
+    except Image.DecompressionBombError:
+        return partial(_too_large, 2 * (Image.MAX_IMAGE_PIXELS or 0) / 1e6)
+    except _DECODER_ERRORS:
+        return partial(_unreadable, data[:HEAD_BYTES])
+    return image
+
+
+def _too_large(megapixels: float, slot_rules: SlotRules) -> _Finding:
+    limit = min(slot_rules.size.max_megapixels or _MAX_MEGAPIXELS, _MAX_MEGAPIXELS)
+    message = f"it has {megapixels:.0f} megapixels or more; at most {limit:g} are taken."
+    return _at_most("megapixels", megapixels, limit, message, "Export it again at a smaller size.")
+
+
+def _unreadable(head: bytes, slot_rules: SlotRules) -> _Finding:
+    """A picture of a kind that is not taken anyway, or a file that is damaged."""
+    kind = sniff(head)
+    if kind is not None and kind.lower() not in _EXTENSIONS:
+        message = f"the file is {describe(head)}; accepted are {_listed(slot_rules.formats.accepted)}."
+        return _yes_no("format", False, message, "Save it as JPEG.")
+    message = "the file cannot be read as a picture."
+    return _yes_no("readable", False, message, "It may be damaged or incomplete; export it again.")
 
 
 def _content_rules(image: Image.Image, data: bytes, filename: str, slot_rules: SlotRules) -> Iterator[_Finding]:
     yield from _format_rules(image, filename, slot_rules)
+    yield from _size_rules(image, slot_rules)
     yield from _colour_rules(image, data, slot_rules)
     if image.mode not in ("CMYK", "YCbCr", "LAB", "HSV"):
         yield from _scene_rules(_flat_rgb(image), slot_rules)
@@ -155,7 +183,7 @@ def _format_rules(image: Image.Image, filename: str, slot_rules: SlotRules) -> I
         f"the name ends in '.{extension}', but the file is {found.upper()}.",
         f"Give it the extension .{_EXTENSIONS[found][0]}, or save it in the format of its name.",
     )
-    frames = getattr(image, "n_frames", 1) if image.format != "MPO" else 1
+    frames = 1 if image.format == "MPO" else image.info["frames"]
     yield _at_most("frames", frames, 1, f"it holds {frames} frames.", "Save a single frame: animations are refused.")
 
 
@@ -248,7 +276,7 @@ def _scene_rules(rgb: U8, slot_rules: SlotRules) -> Iterator[_Finding]:
     fill_rules = slot_rules.fill
     if not white and fill_rules.min_ratio is None and fill_rules.max_ratio is None:
         return
-    scene = _scene(rgb, slot_rules.shadow.allowed)
+    scene = _scene(rgb, slot_rules)
     if white:
         tolerance = slot_rules.background.tolerance
         yield _yes_no(
@@ -358,8 +386,8 @@ def _flat_rgb(image: Image.Image) -> U8:
     return np.asarray(image.convert("RGB"))
 
 
-def _scene(rgb: U8, shadow_allowed: bool) -> _Scene:
-    """Tell product from background by the colour of the border, and measure both."""
+def _scene(rgb: U8, slot_rules: SlotRules) -> _Scene:
+    """Tell product from background by the colour of the border, and measure both (white only where it is asked)."""
     border = _border(rgb)
     colour = np.median(border, axis=0)
     product = _differs(rgb, colour)
@@ -367,7 +395,10 @@ def _scene(rgb: U8, shadow_allowed: bool) -> _Scene:
     if product_at_border.mean() > 1 - _UNIFORM_SHARE:
         return _Scene(True, -1.0, int(255 - border.min()), 0.0)
     _, _, width, height = cv2.boundingRect(product)
-    off_white = _off_white(rgb, product, shadow_allowed)
+    # The border's own colour counts beside the rest: a frame may leave nothing else to be background.
+    off_white = 255 - int(colour.min())
+    if slot_rules.background.required == "white":
+        off_white = max(off_white, _off_white(rgb, product, slot_rules.shadow.allowed))
     fill = max(width, height) / max(rgb.shape[:2])
     return _Scene(width > 0, fill, off_white, 1.0 - float(product_at_border.mean()))
 

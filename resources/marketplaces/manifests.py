@@ -117,8 +117,9 @@ def _address(file: ExportedFile, base: str) -> str:
 def export_name(rules: MarketplaceRules, sku: str, slot: Slot, index: int, asin: str, rendered: Rendered) -> str:
     """File name of an exported picture, as the marketplace wants it: deterministic, safe everywhere.
 
-    index: 1 for the slot's first picture of this product. asin: Amazon's number of the product, empty if unknown.
-    ValueError if no name that follows the rules comes out of it (a number or a SKU too long for them).
+    index: 1 for the slot's first picture of this product. asin: Amazon's number of the product, empty if
+    unknown. ValueError if no name that follows the rules comes out of it (a number or a SKU too long for
+    them).
     """
     if index < 1:
         raise ValueError(f"pictures are numbered from 1, not {index}")

@@ -61,11 +61,10 @@ class Rendered:
 
 @dataclass(frozen=True, slots=True)
 class _Product:
-    """A cut-out without haze. box: left, top, right, bottom of what can be seen."""
+    """A cut-out and the box (left, top, right, bottom) of what can be seen of it."""
 
     rgba: U8
     box: tuple[int, int, int, int]
-    notes: tuple[str, ...]
 
     @property
     def longest(self) -> int:
@@ -143,7 +142,7 @@ def render_lifestyle(final_rgb: U8, rules: MarketplaceRules, *, kind: PictureKin
     size = (math.ceil(width * scale - 1e-6), math.ceil(height * scale - 1e-6))
     picture = resize_rgba(_opaque(cropped), size)[..., :3]
     code = source_type(kind, rules.provenance.source_types)
-    encoded = _encoded(np.ascontiguousarray(picture), slot_rules, code, rules.title)
+    encoded = _encoded(np.ascontiguousarray(picture), slot_rules, code)
     if isinstance(encoded, Rejection):
         return encoded
     data, quality, notes = encoded
@@ -165,7 +164,7 @@ def _visible_product(cutout_rgba: U8) -> _Product | Rejection:
             message="The cut-out holds no visible product.",
             hint="Look at the photo and its mask; upload a clearer photo.",
         )
-    return _Product(cutout_rgba, (left, top, left + width, top + height), ())
+    return _Product(cutout_rgba, (left, top, left + width, top + height))
 
 
 def _refusal(product: _Product, rules: MarketplaceRules, slot: Slot) -> Rejection | None:
@@ -207,7 +206,7 @@ def _white_picture(product: _Product, rules: MarketplaceRules, slot: Slot) -> Re
     alpha, notes = _without_haze(product, scale)
     picture, outline = _on_white(product, alpha, side, scale)
     code = source_type("white", rules.provenance.source_types)
-    encoded = _encoded(picture, slot_rules, code, rules.title)
+    encoded = _encoded(picture, slot_rules, code)
     if isinstance(encoded, Rejection):
         return encoded
     data, quality, more = encoded
@@ -295,30 +294,26 @@ def _byte_limits(slot_rules: SlotRules) -> tuple[int, int]:
     return slot_rules.render.max_bytes, slot_rules.file.min_bytes or 0
 
 
-def _encoded(
-    picture: U8, slot_rules: SlotRules, code: SourceType, title: str
-) -> tuple[bytes, int, tuple[str, ...]] | Rejection:
+def _encoded(picture: U8, slot_rules: SlotRules, code: SourceType) -> tuple[bytes, int, tuple[str, ...]] | Rejection:
     """Tagged JPEG bytes within the slot's limits, the quality used, and notes."""
     most, least = _byte_limits(slot_rules)
     best = slot_rules.render.quality
     data = _tagged(picture, best, code)
     if len(data) > most:
-        return _smaller(picture, slot_rules, code, title)
+        return _smaller(picture, slot_rules, code)
     if len(data) < least:
         data, best = _tagged(picture, _TOP_QUALITY, code), _TOP_QUALITY
         if len(data) < least:
             return Rejection(
                 code="too_few_bytes",
-                message=f"The picture has {len(data)} bytes; {title} wants at least {least}.",
+                message=f"The picture has {len(data)} bytes; at least {least} are asked for.",
                 hint="Upload a larger or more detailed photo.",
             )
         return data, best, ("quality_raised_to_byte_limit",)
     return data, best, ()
 
 
-def _smaller(
-    picture: U8, slot_rules: SlotRules, code: SourceType, title: str
-) -> tuple[bytes, int, tuple[str, ...]] | Rejection:
+def _smaller(picture: U8, slot_rules: SlotRules, code: SourceType) -> tuple[bytes, int, tuple[str, ...]] | Rejection:
     """The best quality below the first choice that fits, by halving the range."""
     most, _ = _byte_limits(slot_rules)
     low, high = slot_rules.render.min_quality, slot_rules.render.quality - 1
@@ -337,7 +332,7 @@ def _smaller(
             code="too_many_bytes",
             message=(
                 f"The picture has {size} bytes at the lowest quality allowed "
-                f"({slot_rules.render.min_quality}); {title} gets at most {most}."
+                f"({slot_rules.render.min_quality}); at most {most} are allowed."
             ),
             hint="Make render.side smaller in the marketplace's rules.",
         )

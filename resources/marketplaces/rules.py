@@ -25,7 +25,7 @@ from resources.marketplaces.provenance import PictureKind, SourceType
 Slot = Literal["main", "additional", "lifestyle"]
 SLOTS: tuple[Slot, ...] = ("main", "additional", "lifestyle")
 
-PictureFormat = Literal["jpeg", "png", "webp", "gif", "tiff", "bmp", "heic"]
+PictureFormat = Literal["jpeg", "png", "webp", "gif", "tiff", "bmp"]
 ColourSpace = Literal["srgb", "cmyk"]
 ManifestKind = Literal["shopify_csv", "google_tsv", "amazon_csv"]
 

@@ -64,7 +64,7 @@ class ClassicalEngine:
 def _segment(photo: Rgb) -> Matte:
     search = _levelled(_reduced(photo, _SIDE_OF_SEARCH))
     barrier = barrier_field(to_lab(cv2.medianBlur(_reduced(search, _SIDE_OF_BARRIER), 3)))
-    subject = {"subject": float(np.percentile(barrier, 99))}
+    subject = {"subject": _contrast(search, barrier)}
     found = _surest(photo, search, barrier)
     if not found.mask.any():
         return Matte(np.zeros(photo.shape[:2], np.uint8), {"area": 0.0, **subject}, (f"route_{found.route}",))
@@ -84,7 +84,19 @@ def _surest(photo: Rgb, search: Rgb, barrier: Field) -> _Hypothesis:
     if judge_matte(flooded.measures).accepted:
         return flooded
     other = _by_grabcut(photo, search, barrier, distance)
-    return max((flooded, other), key=lambda h: judge_matte(h.measures).score)
+    return max((flooded, other), key=_sureness)
+
+
+def _sureness(hypothesis: _Hypothesis) -> tuple[float, float]:
+    """Confidence, and where there is none the share of measures that pass."""
+    verdict = judge_matte(hypothesis.measures)
+    return verdict.score, float(np.mean([number.passed for number in verdict.measures]))
+
+
+def _contrast(search: Rgb, barrier: Field) -> float:
+    """How far the most distinct hundredth of the picture is from its border, in Lab units."""
+    distance, _ = ring_distance(to_lab(cv2.medianBlur(search, 5)))
+    return float(max(np.percentile(barrier, 99), np.percentile(distance, 99)))
 
 
 def _by_flood(plain: Rgb, distance: Field) -> _Hypothesis:

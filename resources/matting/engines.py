@@ -7,11 +7,11 @@ from collections.abc import Callable
 from resources.matting.classical import ClassicalEngine
 from resources.matting.engine import MattingEngine
 
-_ENGINES: dict[str, Callable[[], MattingEngine]] = {ClassicalEngine.name: ClassicalEngine}
+MATTING_ENGINES: dict[str, Callable[[], MattingEngine]] = {ClassicalEngine.name: ClassicalEngine}
 
 
 def matting_engine(name: str) -> MattingEngine:
     """The engine of that name; ValueError, naming the known ones, if there is none."""
-    if name not in _ENGINES:
-        raise ValueError(f"there is no matting engine {name!r}; known: {', '.join(sorted(_ENGINES))}")
-    return _ENGINES[name]()
+    if name not in MATTING_ENGINES:
+        raise ValueError(f"there is no matting engine {name!r}; known: {', '.join(sorted(MATTING_ENGINES))}")
+    return MATTING_ENGINES[name]()

@@ -95,9 +95,10 @@ def judge(
 ) -> Verdict:
     """Say whether the product of a photo is still the same in a final picture.
 
-    original_rgb: HxWx3 uint8 (with a placement: the cut-out's own colours). matte_alpha: HxW uint8. final_rgb: any size.
-    placement: where the cut-out was put, or None to find it. backdrop: the final picture's scene without the product,
-    if known; growth of the product is then measured against it. The score is 0 to 1, above 0.5 exactly when accepted.
+    original_rgb: HxWx3 uint8 (with a placement: the cut-out's own colours). matte_alpha: HxW uint8. final_rgb: any
+    size. placement: where the cut-out was put, or None to find it. backdrop: the final picture's scene without the
+    product, if known; growth of the product is then measured against it. The score is 0 to 1, at least 0.5 exactly
+    when accepted.
     ValueError if photo and matte differ in size, or a known placement does not touch the picture.
     """
     if original_rgb.shape[:2] != matte_alpha.shape:
@@ -131,19 +132,16 @@ def _judge_placed(
     return _verdict(checks)
 
 
-def _judge_found(
-    rgb: U8, alpha: U8, final: U8, limits: FidelityThresholds, backdrop: U8 | None
-) -> Verdict:
+def _judge_found(rgb: U8, alpha: U8, final: U8, limits: FidelityThresholds, backdrop: U8 | None) -> Verdict:
     found = register(rgb, alpha, final)
     if isinstance(found, NotFound):
         return _not_found(found)
     pair = align(rgb, alpha, final, found, _SIDE, _MARGIN)
     facts = [_Check(m, "review") for m in _place_measures(found)]
-    side = pair.side * max(1.0, found.scale * 0 + 1.0)
     sized = measure("product_side_px", _final_side(alpha, found), at_least=limits.min_side)
     seen = measure("visible_share", pair.visible, at_least=limits.visible)
     facts += [_Check(sized, "review"), _Check(seen, "review")]
-    if pair.visible == 0 or side < 8 or np.count_nonzero(_interior(pair)) < _MIN_PIXELS:
+    if np.count_nonzero(_interior(pair)) < _MIN_PIXELS:
         return _unjudged("solid_pixels", *_TOO_THIN, value=float(np.count_nonzero(_interior(pair))))
     stretch = _Check(measure("stretch", found.anisotropy, at_most=limits.stretch), "rejected")
     behind = None
@@ -335,41 +333,66 @@ def _foreign(shown: F32, scene: F32) -> NDArray[np.bool_]:
 
 
 def _grown_guess(pair: Aligned) -> float:
-    """Area of parts that hang on the outline, have the product's colours and not those of the background around.
+    """Area of parts that hang on the outline, are not the background around, and look like the product.
 
-    The background is guessed from what lies further out. Parts that are only darker than it, and fade out softly, are
-    shadow.
+    The background is guessed from what lies further out. Shadows and gradients fade; a part counts only if its rim is
+    sharp and the product has the colours of much of it. A scene with such things further out too (lights, leaves) has
+    them near the product as well: that share is not growth.
     """
     ring, distance = _ring(pair)
+    beyond = distance >= 0.2 * pair.side
     shown = rgb_to_lab(cv2.GaussianBlur(pair.shown, (0, 0), 1.0))
     scene = _background_guess(shown, distance, pair.side)
-    apart = np.linalg.norm(shown - scene, axis=2) > 13
-    candidate = ring & apart & _has_product_colour(shown, pair)
-    kernel = np.ones((3, 3), np.uint8)
-    opened = cv2.morphologyEx(candidate.astype(np.uint8), cv2.MORPH_OPEN, kernel)
-    shadow_like = ~_foreign(shown, scene)
+    apart = (ring | beyond) & (np.linalg.norm(shown - scene, axis=2) > 13)
     edges = _edge_strength(shown[..., 0])
+    alike = _has_product_colour(shown, pair)
+    least = 0.003 * float((pair.alpha > 127).sum())
+    grown = sum(
+        part.area
+        for part in _parts(apart & ring, least)
+        if _hangs_on(part, distance) and part.sharp(edges, distance) and part.share(alike) >= 0.3
+    )
+    scenery = sum(part.area for part in _parts(apart & beyond, least) if part.sharp(edges, distance))
+    usual = scenery / max(1, np.count_nonzero(beyond))
+    return max(0.0, grown - 1.5 * usual * np.count_nonzero(ring))
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A connected part of a picture: its mask within a box that leaves room around it."""
+
+    mask: NDArray[np.bool_]
+    box: tuple[slice, slice]
+    area: float
+
+    def share(self, where: NDArray[np.bool_]) -> float:
+        """Share of the part that lies where `where` is true."""
+        return float(where[self.box][self.mask].mean())
+
+    def sharp(self, edges: F32, distance: F32) -> bool:
+        """True if much of its rim, off the product's own outline, is a sharp edge."""
+        wide = cv2.dilate(self.mask.astype(np.uint8), np.ones((5, 5), np.uint8)).astype(bool)
+        rim = wide & ~self.mask & (distance[self.box] > 10)
+        return bool(rim.any()) and float(np.percentile(edges[self.box][rim], 80)) >= 4.5
+
+
+def _parts(where: NDArray[np.bool_], least: float) -> list[_Part]:
+    """The connected parts of at least `least` pixels, thin lines opened away."""
+    opened = cv2.morphologyEx(where.astype(np.uint8), cv2.MORPH_OPEN, np.ones((5, 5), np.uint8))
     count, labels, stats, _ = cv2.connectedComponentsWithStats(opened)
-    least = 0.002 * float((pair.alpha > 127).sum())
-    total = 0.0
+    parts = []
     for label in range(1, count):
-        if stats[label, cv2.CC_STAT_AREA] >= least:
-            total += _part_area(labels == label, distance, shadow_like, edges)
-    return total
+        x, y, width, height, area = (int(v) for v in stats[label])
+        if area >= least:
+            box = np.s_[max(0, y - 4) : y + height + 4, max(0, x - 4) : x + width + 4]
+            parts.append(_Part(labels[box] == label, box, float(area)))
+    return parts
 
 
-def _part_area(
-    part: NDArray[np.bool_], distance: F32, shadow_like: NDArray[np.bool_], edges: F32
-) -> float:
-    """The area of a part if it is more product: hanging on the outline and, if it could be shadow, sharp at its rim."""
-    touching = np.count_nonzero(part & (distance < 5))
-    if touching < 0.1 * np.sqrt(np.count_nonzero(part)):
-        return 0.0
-    rim = cv2.dilate(part.astype(np.uint8), np.ones((5, 5), np.uint8)).astype(bool) & ~part & (distance > 5)
-    sharp = bool(rim.any()) and float(np.median(edges[rim])) > 6.0
-    if shadow_like[part].mean() > 0.5 and not sharp:
-        return 0.0
-    return float(np.count_nonzero(part))
+def _hangs_on(part: _Part, distance: F32) -> bool:
+    """True if a part joins the product's outline along a stretch that is not small for its size."""
+    joined = np.count_nonzero(part.mask & (distance[part.box] < 6))
+    return bool(joined >= 0.3 * np.sqrt(part.area))
 
 
 def _background_guess(lab: F32, distance: F32, side: float) -> F32:
@@ -394,7 +417,7 @@ def _has_product_colour(shown: F32, pair: Aligned) -> NDArray[np.bool_]:
     product = rgb_to_lab(pair.expected[inside][None])[0]
 
     def cells(lab: F32) -> NDArray[np.intp]:
-        index = np.clip(np.floor((lab + [0, 128, 128]) / step), 0, bins - 1).astype(np.intp)
+        index = np.clip(np.floor((lab + np.array([0, 128, 128], np.float32)) / step), 0, bins - 1).astype(np.intp)
         return (index[..., 0] * bins + index[..., 1]) * bins + index[..., 2]
 
     counts = np.bincount(cells(product).ravel(), minlength=bins**3).reshape(bins, bins, bins)
@@ -424,8 +447,8 @@ _TOO_THIN = (
 # What a missed measure means, for a shop clerk; {value} and {threshold} are filled in.
 _WORDS = {
     "exact_pixels": "The product itself was changed: {value:.2%} of its pixels differ from the cut-out, none may.",
-    "worst_block_ssim": "A part of the product looks different (likeness {value:.2f}, at least {threshold:g} expected): "
-    "a label, logo or detail may be damaged.",
+    "worst_block_ssim": "A part of the product looks different (likeness {value:.2f}, at least {threshold:g} "
+    "expected): a label, logo or detail may be damaged.",
     "ab_shift": "The product's colour is off by {value:.1f} (at most {threshold:g} expected).",
     "block_ab_shift": "A part of the product has another colour: off by {value:.1f} (at most {threshold:g} expected).",
     "delta_e_mean": "The product's colour and brightness are off by {value:.1f} on average (at most {threshold:g} "
@@ -434,8 +457,8 @@ _WORDS = {
     "expected).",
     "detail": "The product is blurred: {value:.0%} of its fine detail is left (at least {threshold:.0%} expected).",
     "stretch": "The product is out of shape: stretched by {value:.1%} one way (at most {threshold:.1%} expected).",
-    "expansion": "Something like more product lies outside its outline: {value:.1%} of its area (at most {threshold:.1%} "
-    "expected).",
+    "expansion": "Something like more product lies outside its outline: {value:.1%} of its area (at most "
+    "{threshold:.1%} expected).",
     "visible_share": "Only {value:.0%} of the product is inside the picture (at least {threshold:.0%} expected).",
     "product_side_px": "The product is too small to be judged: {value:.0f} pixels (at least {threshold:.0f} expected).",
 }

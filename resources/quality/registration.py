@@ -153,9 +153,7 @@ def _by_template(original: U8, matte: U8, final: U8) -> list[F64]:
     return [_rescaled(matrix, 1.0, m) for _, matrix in found[:3]]
 
 
-def _refined(
-    original: U8, matte: U8, final: U8, matrix: F64, method: str, inliers: int
-) -> Registration | None:
+def _refined(original: U8, matte: U8, final: U8, matrix: F64, method: str, inliers: int) -> Registration | None:
     """ECC (Evangelidis, Psarakis 2008), affine, on a crop in which both products have the same size."""
     ys, xs = np.nonzero(matte > 128)
     if ys.size == 0:

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from resources.imaging.alpha import over
 from resources.imaging.colour import srgb_to_linear
 from resources.imaging.light import (
     cast_shadow,
@@ -84,7 +85,7 @@ class StudioEngine:
     def backdrop(self, job: SceneJob) -> U8:
         """The scene of `compose(job)` without product and shadow; same size, same light, same grain."""
         setting = draw_setting(job)
-        placement, ground, _ = place(job, setting)
+        ground = place(job, setting)[1]
         return _encoded(_lit_scene(job, setting, ground), job, setting)
 
 
@@ -135,7 +136,7 @@ def place(job: SceneJob, setting: Setting) -> tuple[Placement, float, tuple[str,
         ground = np.clip(0.55 * height + tall / 2, 0.74 * height, 0.9 * height) + setting.ground_drift * height
     else:
         ground = (0.5 + setting.ground_drift) * height + tall / 2
-    middle = width / 2 + setting.offset * width - setting.side * 0.0 * width
+    middle = width / 2 + setting.offset * width
     left = middle - (solid.left + solid.right) / 2 * scale
     top = ground - feet
     left = round(np.clip(left, 0.02 * width, max(0.02 * width, 0.98 * width - box.width * scale)))
@@ -221,9 +222,7 @@ def _profile(
     return z, y, up
 
 
-def _floor_share(
-    reach: NDArray[np.float64], template: SceneTemplate, setting: Setting
-) -> NDArray[np.float64]:
+def _floor_share(reach: NDArray[np.float64], template: SceneTemplate, setting: Setting) -> NDArray[np.float64]:
     """1 on the floor; on a table it fades over its out-of-focus far edge."""
     if template.stage == "paper":
         return np.ones_like(reach)
@@ -253,7 +252,8 @@ def _light(job: SceneJob, setting: Setting, seen: Ground) -> F32:
     """Light on every surface, 1 where the product stands: a soft key light, light from all around, a glow."""
     template = job.template
     source = np.array([setting.side * _LIGHT_ASIDE, setting.light_height, -setting.light_front])
-    key = _key_light(seen, source) / _key_light_at_origin(source, float(seen.up.max()))
+    key = _key_light(seen, source)
+    key /= _key_light_at_origin(source) if job.pose == "standing" else float(np.median(key))
     if template.light.window > 0:
         key *= 1 + template.light.window * (_window(seen, setting) - 0.5)
     glow = template.light.spot * np.exp(-((seen.x / 0.9) ** 2 + ((seen.y - 0.45) / 0.7) ** 2)) * (1 - seen.up)
@@ -271,9 +271,9 @@ def _key_light(seen: Ground, source: NDArray[np.float64]) -> F32:
     return (np.maximum((cosine + 0.5) / 1.5, 0) / square).astype(np.float32)
 
 
-def _key_light_at_origin(source: NDArray[np.float64], up: float) -> float:
+def _key_light_at_origin(source: NDArray[np.float64]) -> float:
     zero = np.zeros((1, 1), np.float32)
-    return float(_key_light(Ground(zero, zero, zero, zero + up, zero), source)[0, 0])
+    return float(_key_light(Ground(zero, zero, zero, zero + 1, zero), source)[0, 0])
 
 
 def _window(seen: Ground, setting: Setting) -> F32:
@@ -283,17 +283,17 @@ def _window(seen: Ground, setting: Setting) -> F32:
     where the paper does.
     """
     way = _WINDOW_ASIDE - setting.side * seen.x
-    along = seen.z - 0.50 * way + 0.50 * _WINDOW_ASIDE + setting.pattern[0]
-    above = seen.y + 0.62 * way - 0.62 * _WINDOW_ASIDE + setting.pattern[1]
-    panes = _panes(along, 0.50, 0.05) * _panes(above, 0.62, 0.05)
-    inside = _edge(0.5 - np.abs(along - 0.5), 0.05) * _edge(0.93 - np.abs(above - 0.31), 0.05)
-    return (panes * inside).astype(np.float32)
+    along = (seen.z - 0.50 * (way - _WINDOW_ASIDE) + setting.pattern[0]).astype(np.float32)
+    above = (seen.y + 0.62 * (way - _WINDOW_ASIDE) + setting.pattern[1]).astype(np.float32)
+    panes = _panes(along - 0.85, 0.34, 0.03) * _panes(above - 0.10, 0.42, 0.035)
+    inside = _edge(0.51 - np.abs(along - 1.36), 0.04) * _edge(0.63 - np.abs(above - 0.73), 0.04)
+    return np.asarray(panes * inside, np.float32)
 
 
 def _panes(place: F32, pitch: float, bar: float) -> F32:
     """1 inside a pane, 0 on a bar, along one direction."""
-    to_bar = np.abs((place / pitch) % 1 - 0.5) * pitch
-    return _edge(to_bar - bar / 2, 0.028)
+    to_bar = (0.5 - np.abs((place / pitch) % 1 - 0.5)) * pitch
+    return _edge(to_bar - bar / 2, 0.022)
 
 
 def _edge(distance: F32, soft: float) -> F32:
@@ -307,7 +307,7 @@ def _vignetted(scene: F32, strength: float) -> F32:
     v = (np.arange(height, dtype=np.float32) + 0.5) / height * 2 - 1
     u = (np.arange(width, dtype=np.float32) + 0.5) / width * 2 - 1
     radius = (v[:, None] ** 2 + u[None, :] ** 2) / 2
-    return scene * (1 - strength * radius**1.5)[..., None].astype(np.float32)
+    return np.asarray(scene * (1 - strength * radius**1.5)[..., None], np.float32)
 
 
 # ---- table tops: blurred background, lights, gloss, snow
@@ -328,7 +328,7 @@ def _far_background(template: SceneTemplate, setting: Setting, height: int, widt
     high = _turned(template.wall_top or template.wall, setting.hue)
     v = (np.arange(height, dtype=np.float32) + 0.5)[:, None, None] / height
     t = np.clip(v / 0.75, 0, 1)
-    far = high + (low - high) * (t * t * (3 - 2 * t)) * np.ones((1, width, 1), np.float32)
+    far = (high + (low - high) * (t * t * (3 - 2 * t)) * np.ones((1, width, 1))).astype(np.float32)
     return far + _bokeh(template, setting, height, width) if template.bokeh else far
 
 
@@ -440,8 +440,8 @@ def _encoded(scene: F32, job: SceneJob, setting: Setting) -> U8:
 
 
 def _laid_over(layer: U8, background: U8) -> U8:
-    """The product over the scene by its alpha; at alpha 255 the product's pixels exactly, at 0 the scene's."""
-    alpha = cv2.merge([layer[..., 3]] * 3)
-    weight = alpha.astype(np.float32) / 255
-    mixed = background + weight * (layer[..., :3].astype(np.float32) - background)
-    return np.round(mixed).astype(np.uint8)
+    """The product over the scene; at alpha 255 the product's pixels exactly, at 0 the scene's."""
+    box = product_box(layer[..., 3])
+    picture = background.copy()
+    box.of(picture)[:] = over(box.of(layer), box.of(background))
+    return picture

@@ -14,7 +14,7 @@ from catalog_assets.quarantine import Quarantine
 from catalog_assets.records import EngineRef, FileRef, Record, Shelf, campaign_shelf, fingerprint, product_shelf
 from catalog_assets.stage import StageResult
 from resources.imaging.encode import jpeg, png_grey, png_rgba, preview, webp_lossless
-from resources.store import LocalStore, content_hash
+from resources.store import CatalogStore, LocalStore, content_hash
 from resources.verdicts import Decision, Measure, Rejection, Verdict
 
 SCENE = "warm-paper"
@@ -49,7 +49,7 @@ class Shop:
     """A catalog in a folder, filled record by record."""
 
     def __init__(self, root: Path) -> None:
-        self.store = LocalStore(root)
+        self.store: CatalogStore = LocalStore(root)
 
     def upload(self, name: str) -> None:
         """Put a photo into the drop folder, under any name."""
@@ -76,10 +76,10 @@ class Shop:
 
     def photo(self, sku: str, view: str = "main", *, main: bool = True, rejection: Rejection | None = None) -> Record:
         shelf = product_shelf(self.store, "raw_photo", sku)
-        files = {} if rejection else {
-            "photo": shelf.put(view, "jpg", _PICTURES["jpg"]),
-            "preview": shelf.put(f"{view}.preview", "webp", _PICTURES["webp"]),
-        }
+        files: dict[str, FileRef] = {}
+        if rejection is None:
+            files["photo"] = shelf.put(view, "jpg", _PICTURES["jpg"])
+            files["preview"] = shelf.put(f"{view}.preview", "webp", _PICTURES["webp"])
         facts = {"main": main, "title": view, "width": 8, "height": 8, "format": "JPEG", "own_alpha": False}
         status = "rejected" if rejection else "made"
         return self._save(shelf, "raw_photo", sku, view, status, files=files, facts=facts, rejection=rejection)
@@ -87,7 +87,11 @@ class Shop:
     def mask(self, sku: str, photo: Record, judged: Verdict) -> Record:
         shelf = product_shelf(self.store, "mask", sku)
         return self._save(
-            shelf, "mask", sku, photo.name, judged.decision,
+            shelf,
+            "mask",
+            sku,
+            photo.name,
+            judged.decision,
             files={"mask": shelf.put(photo.name, "png", _PICTURES["grey.png"])},
             inputs={"photo": photo.files["photo"].sha256},
             facts={"main": photo.facts["main"]},
@@ -101,7 +105,11 @@ class Shop:
     def cutout(self, sku: str, photo: Record, mask: Record) -> Record:
         shelf = product_shelf(self.store, "cutout", sku)
         return self._save(
-            shelf, "cutout", sku, photo.name, "made",
+            shelf,
+            "cutout",
+            sku,
+            photo.name,
+            "made",
             files={
                 "cutout": shelf.put(photo.name, "png", _PICTURES["png"]),
                 "preview": shelf.put(f"{photo.name}.preview", "webp", _PICTURES["webp"]),
@@ -113,8 +121,13 @@ class Shop:
         )
 
     def final(
-        self, sku: str, cutout: Record, campaign: str = "evergreen", decision: Decision = "accepted",
-        scene: str = SCENE, message: str = "",
+        self,
+        sku: str,
+        cutout: Record,
+        campaign: str = "evergreen",
+        decision: Decision = "accepted",
+        scene: str = SCENE,
+        message: str = "",
     ) -> Record:
         """The candidate of a scene, and its final."""
         used = {"cutout": cutout.files["cutout"].sha256}
@@ -131,10 +144,14 @@ class Shop:
             judged = replace(judged, message=message)
         chosen = {"name": name, "decision": decision, "fidelity": judged.score, "decided_by": judged.decided_by}
         shelf = campaign_shelf(self.store, campaign, "scored_finals", sku)
-        kept = {"preview": files["preview"]} if decision != "accepted" else {"final": files["picture"], "preview": files["preview"]}
+        final = {"final": files["picture"]} if decision == "accepted" else {}
         return self._save(
-            shelf, "scored_finals", sku, f"{cutout.name}.{scene}", decision,
-            files=kept,
+            shelf,
+            "scored_finals",
+            sku,
+            f"{cutout.name}.{scene}",
+            decision,
+            files={**final, "preview": files["preview"]},
             inputs=used,
             facts={"scene": scene, "view": cutout.name, "chosen": name, "attempt": 1, "candidates": [chosen]},
             measures={"fidelity": judged.score},
@@ -145,7 +162,11 @@ class Shop:
         )
 
     def export(
-        self, sku: str, campaign: str = "evergreen", marketplace: str = "amazon", slots: tuple[str, ...] = ("main",),
+        self,
+        sku: str,
+        campaign: str = "evergreen",
+        marketplace: str = "amazon",
+        slots: tuple[str, ...] = ("main",),
         rejection: Rejection | None = None,
     ) -> Record:
         """Exported files of a SKU, or the rule they broke."""
@@ -162,7 +183,10 @@ class Shop:
         status = "rejected" if rejection else "accepted"
         return self._save(
             campaign_shelf(self.store, campaign, "marketplace_export", sku),
-            "marketplace_export", sku, marketplace, status,
+            "marketplace_export",
+            sku,
+            marketplace,
+            status,
             files=files,
             facts={"files": facts, "compliance": {"main": verdict(measure="fill").as_dict()}},
             rejection=rejection,

@@ -147,7 +147,7 @@ def test_the_picture_cache_is_bounded() -> None:
 # 4: models are loaded at most once a run, and never when nothing is to be done
 
 
-def test_engines_are_loaded_once_and_not_at_all_when_up_to_date(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_engine_is_loaded_once_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from resources.matting import engines
 
     made: list[str] = []
@@ -172,7 +172,8 @@ from pathlib import Path
 from tests.catalogs import run_product
 report, _ = run_product(Path({str(tmp_path)!r}))
 assert report.statuses == {{"up_to_date": 1, "rejected": 1}}, report.statuses
-print([name for name in ("torch", "diffusers", "transformers", "open_clip", "matplotlib", "pandas") if name in sys.modules])
+heavy = ("torch", "diffusers", "transformers", "open_clip", "matplotlib", "pandas")
+print([name for name in heavy if name in sys.modules])
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -147,7 +147,9 @@ def _touching_the_edge(pixels: U8) -> U8:
         (lambda p: _saved(p, exif=_place_exif()), "no_gps"),
         (lambda p: _saved(p)[:-2000], "readable"),
         (lambda p: b"", "readable"),
-        (lambda p: b"<html>no picture</html>", "readable"),
+        (lambda p: b"no picture", "readable"),
+        (lambda p: b"<html><body>not found</body></html>", "format"),
+        (lambda p: b"\x00\x00\x00\x18ftypheic" + bytes(200), "format"),
     ],
 )
 def test_each_fault_is_caught_by_its_rule(pixels: U8, mutate: Callable[[U8], bytes], rule: str) -> None:
@@ -265,6 +267,7 @@ def test_a_refused_slot_fails_before_all_else(white: bytes) -> None:
     assert "Closed for the season." in verdict.message
 
 
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 def test_a_huge_picture_is_refused_without_decoding_it() -> None:
     header = io.BytesIO()
     Image.new("1", (40_000, 4_000)).save(header, "PNG")
@@ -287,9 +290,8 @@ def test_pale_parts_of_the_product_are_not_background(pixels: U8) -> None:
 
 def test_a_soft_halo_is_background_unless_shadows_are_allowed(pixels: U8) -> None:
     product = (pixels.min(axis=2) < 200).astype(np.uint8)
-    halo = cv2.dilate(product, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (151, 151))) > 0
+    halo = cv2.dilate(product, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (101, 101))) > 0
     stained = np.where((halo & (pixels.min(axis=2) == 255))[..., None], np.uint8(253), pixels)
-    assert not (halo[0].any() or halo[:, 0].any())
     data = _saved(stained, "PNG")
     name = "B000123456.MAIN.png"
     assert _failed(check(data, name, AMAZON, "main")) == {"background_white"}

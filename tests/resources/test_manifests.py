@@ -176,7 +176,7 @@ def test_columns_are_capped() -> None:
     assert len(row["title"]) == 150
     assert len(row["description"]) == 5000
     assert row["description"].startswith("'=")
-    assert len(_shopify(_product("A1", title="t" * 900))[0]["Image alt text"]) == 512
+    assert len(_shopify(_product("A1", title="t" * 900))[0]["Title"]) == 255
 
 
 def test_a_missing_title_is_the_sku() -> None:

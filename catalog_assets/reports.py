@@ -1,0 +1,236 @@
+"""The reports as Dagster assets: quarantine, gallery, overview and manifests over the whole catalog.
+
+They depend on no asset: one failed SKU would keep an unpartitioned asset from ever running in a back-fill. They
+run after work has ended, at the end of `catalog refresh`, and on demand.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import dagster as dg
+
+from catalog_assets.campaign_files import Campaigns
+from catalog_assets.gallery import FOLDER as GALLERY_FOLDER
+from catalog_assets.gallery import VERDICTS, GalleryResult, write_gallery
+from catalog_assets.manifest_report import FOLDER as MANIFEST_FOLDER
+from catalog_assets.manifest_report import ManifestResult, write_manifests
+from catalog_assets.overview import STATUSES, Overview, overview, plot
+from catalog_assets.quarantine import Quarantined, quarantined
+from catalog_assets.reporting import inline_picture
+from catalog_assets.settings import load_settings
+from resources.catalog_resource import CatalogResource
+from resources.names import display
+from resources.store import CatalogStore
+
+GROUP = "reports"
+MAX_ROWS = 200
+_LISTED = 50
+
+Metadata = dict[str, Any]
+
+
+def report_assets(owners: Sequence[str], campaigns: Campaigns) -> list[dg.AssetsDefinition]:
+    """The assets of the group `reports`, each unpartitioned and made from the store alone."""
+    return [
+        _quarantine_asset(owners),
+        _gallery_asset(owners, campaigns),
+        _overview_asset(owners, campaigns),
+        _manifests_asset(owners, campaigns),
+    ]
+
+
+def _quarantine_asset(owners: Sequence[str]) -> dg.AssetsDefinition:
+    @dg.asset(
+        name="quarantine",
+        group_name=GROUP,
+        description="SKUs that did not get through: why, and what to do. Those that wait for a person apart.",
+        kinds={"table"},
+        owners=list(owners),
+        code_version="1",
+    )
+    def asset(catalog: CatalogResource) -> dg.MaterializeResult:
+        return dg.MaterializeResult(metadata=quarantine_metadata(quarantined(catalog.open())))
+
+    return asset
+
+
+def _gallery_asset(owners: Sequence[str], campaigns: Campaigns) -> dg.AssetsDefinition:
+    @dg.asset(
+        name="gallery",
+        group_name=GROUP,
+        description="Static pages of every campaign: each SKU from photo to final, with verdicts and numbers.",
+        kinds={"html"},
+        owners=list(owners),
+        code_version="1",
+    )
+    def asset(catalog: CatalogResource) -> dg.MaterializeResult:
+        store = catalog.open()
+        return dg.MaterializeResult(metadata=gallery_metadata(store, write_gallery(store, campaigns)))
+
+    return asset
+
+
+_CHECKS = {
+    "campaigns_valid": "Every campaign file can be used.",
+    "catalog_csv_valid": "Every row of catalog.csv can be used, and has a photo.",
+    "uploads_usable": "Everything in the upload folder is a photo in its place.",
+}
+
+
+def _overview_asset(owners: Sequence[str], campaigns: Campaigns) -> dg.AssetsDefinition:
+    @dg.asset(
+        name="catalog_overview",
+        group_name=GROUP,
+        description="How many SKUs stand where, what the stages cost, and what is wrong with the inputs.",
+        kinds={"png"},
+        owners=list(owners),
+        code_version="1",
+        check_specs=[
+            dg.AssetCheckSpec(name=name, asset="catalog_overview", description=description)
+            for name, description in _CHECKS.items()
+        ],
+    )
+    def asset(catalog: CatalogResource) -> dg.MaterializeResult:
+        found = overview(catalog.open(), campaigns)
+        return dg.MaterializeResult(metadata=overview_metadata(found), check_results=list(overview_checks(found)))
+
+    return asset
+
+
+def _manifests_asset(owners: Sequence[str], campaigns: Campaigns) -> dg.AssetsDefinition:
+    @dg.asset(
+        name="manifests",
+        group_name=GROUP,
+        description="Bulk-upload files of every marketplace over the whole catalog, campaigns in season merged.",
+        kinds={"csv"},
+        owners=list(owners),
+        code_version="1",
+    )
+    def asset(catalog: CatalogResource) -> dg.MaterializeResult:
+        store = catalog.open()
+        return dg.MaterializeResult(
+            metadata=manifest_metadata(store, write_manifests(store, campaigns, load_settings(store)))
+        )
+
+    return asset
+
+
+def quarantine_metadata(records: Sequence[Quarantined]) -> Metadata:
+    """Counts, and a table each for what was rejected and what waits for review (the first 200 rows)."""
+    rejected = [record for record in records if not record.rejection.is_review]
+    reviews = [record for record in records if record.rejection.is_review]
+    values: Metadata = {
+        "rejected": len(rejected),
+        "needs_review": len(reviews),
+        "retryable": sum(1 for record in rejected if record.rejection.retryable),
+    }
+    for name, rows in (("rejections", rejected), ("reviews", reviews)):
+        values[name] = dg.MetadataValue.md(quarantine_table(rows))
+    return values
+
+
+def quarantine_table(records: Sequence[Quarantined]) -> str:
+    """A markdown table of quarantine records, at most 200 rows; hostile texts are escaped."""
+    if not records:
+        return "None."
+    lines = ["| SKU | line | stage | code | message | what to do |", "|---|---|---|---|---|---|"]
+    for record in records[:MAX_ROWS]:
+        reason = record.rejection
+        cells = (record.sku, record.line, reason.stage, reason.code, reason.message, reason.hint)
+        lines.append(f"| {' | '.join(map(markdown_text, cells))} |")
+    if len(records) > MAX_ROWS:
+        lines += ["", f"... and {len(records) - MAX_ROWS} more: `catalog quarantine` lists all."]
+    return "\n".join(lines)
+
+
+def gallery_metadata(store: CatalogStore, result: GalleryResult) -> Metadata:
+    """Where the gallery lies, and SKUs by verdict, in all campaigns and in each."""
+    values: Metadata = {
+        "index": dg.MetadataValue.path(f"{store.root}/{result.index}"),
+        "folder": dg.MetadataValue.path(f"{store.root}/{GALLERY_FOLDER}"),
+        "pages": result.pages,
+        "removed_pages": result.removed,
+        "retired": result.retired,
+    }
+    for verdict in VERDICTS:
+        values[verdict] = sum(one.counts[verdict] for one in result.campaigns)
+    for one in result.campaigns:
+        values |= {f"{one.name}/{verdict}": one.counts[verdict] for verdict in VERDICTS}
+        values[f"{one.name}/not_selected"] = one.not_selected
+    return values
+
+
+def overview_metadata(found: Overview) -> Metadata:
+    """Counts and seconds under stable names, and the plot."""
+    values: Metadata = {
+        "skus": found.skus,
+        "retired": found.retired,
+        "seconds": round(sum(one.seconds for one in found.assets.values()), 3),
+        "bytes": sum(one.bytes for one in found.assets.values()),
+        "cost_usd": round(sum(one.cost_usd for one in found.assets.values()), 6),
+        "plot": inline_picture(plot(found), "SKUs by outcome, and seconds, per stage", kind="png"),
+    }
+    for one in found.assets.values():
+        values |= {f"{one.name}/{status}": one.statuses[status] for status in STATUSES if one.statuses[status]}
+        values[f"{one.name}/seconds"] = one.seconds
+    return values
+
+
+def overview_checks(found: Overview) -> Iterator[dg.AssetCheckResult]:
+    """A broken campaign file fails; a row or an upload that cannot be used is a warning."""
+    yield _check(
+        "campaigns_valid",
+        [f"{markdown_text(one.file)}: {markdown_text(one.message)}" for one in found.campaign_problems],
+        dg.AssetCheckSeverity.ERROR,
+    )
+    yield _check(
+        "catalog_csv_valid",
+        [
+            markdown_text(f"line {one.line}, {one.column or 'row'}: {one.message} {one.hint}")
+            for one in found.row_problems
+        ],
+        dg.AssetCheckSeverity.WARN,
+    )
+    yield _check(
+        "uploads_usable", [markdown_text(one.message) for one in found.upload_notes], dg.AssetCheckSeverity.WARN
+    )
+
+
+def _check(name: str, problems: Sequence[str], severity: dg.AssetCheckSeverity) -> dg.AssetCheckResult:
+    shown = [f"- {problem}" for problem in problems[:_LISTED]]
+    if len(problems) > len(shown):
+        shown.append(f"- ... and {len(problems) - len(shown)} more")
+    metadata: Metadata = {"problems": len(problems)}
+    if shown:
+        metadata["list"] = dg.MetadataValue.md("\n".join(shown))
+    return dg.AssetCheckResult(check_name=name, passed=not problems, severity=severity, metadata=metadata)
+
+
+def manifest_metadata(store: CatalogStore, result: ManifestResult) -> Metadata:
+    """Where the manifests lie, and what each marketplace gets."""
+    values: Metadata = {
+        "folder": dg.MetadataValue.path(f"{store.root}/{MANIFEST_FOLDER}"),
+        "removed_files": result.removed,
+        "campaigns_out_of_season": _joined(result.out_of_season),
+    }
+    for one in result.marketplaces:
+        values |= {f"{one.name}/products": one.products, f"{one.name}/pictures": one.pictures}
+        values[f"{one.name}/files"] = _joined(one.files)
+    return values
+
+
+def _joined(names: Iterable[str]) -> str:
+    return ", ".join(names) or "none"
+
+
+def markdown_text(text: str) -> str:
+    """A stranger's text for a markdown table: one line of at most 200 characters, nothing in it is markup."""
+    return re.sub(r"([\\`*_{}\[\]()<>#+!|~&:-])", _entity, display(text))
+
+
+def _entity(found: re.Match[str]) -> str:
+    """Punctuation as HTML entities: renderers show it, and read no markup, link or tag in it."""
+    return f"&#{ord(found.group())};"

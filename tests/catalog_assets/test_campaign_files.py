@@ -1,0 +1,128 @@
+"""Campaign files: read, checked, left out one by one, active by date, selecting by column."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from catalog_assets.campaign_files import Campaign, load_campaigns
+from resources.products import Product
+
+GOOD = "name: sale\nscenes: [{template: frost}]\nmarketplaces: [shopify]\n"
+
+
+def one(folder: Path, text: str, name: str = "sale.yaml") -> str:
+    """The problem that loading this file gives, '' if none."""
+    (folder / name).write_text(text)
+    problems = load_campaigns(folder, ["shopify"]).problems
+    return "; ".join(problem.message for problem in problems if problem.file == name)
+
+
+def campaign(**fields: object) -> Campaign:
+    return Campaign.model_validate(
+        {"name": "sale", "scenes": [{"template": "frost"}], "marketplaces": ["shopify"], **fields}
+    )
+
+
+def test_the_shipped_campaigns_load() -> None:
+    campaigns = load_campaigns(known_marketplaces=["amazon", "google_merchant", "shopify"])
+    assert list(campaigns.active) == ["evergreen", "winter"]
+    assert campaigns.problems == ()
+    assert campaigns.active["evergreen"].is_active(datetime(2031, 6, 1, tzinfo=UTC))
+
+
+def test_a_shops_folder_adds_replaces_and_archives(tmp_path: Path) -> None:
+    (tmp_path / "sale.yaml").write_text(GOOD)
+    (tmp_path / "evergreen.yaml").write_text(GOOD.replace("sale", "evergreen"))
+    (tmp_path / "winter.yml").write_text(GOOD.replace("sale", "winter") + "archived: true\n")
+    campaigns = load_campaigns(tmp_path)
+    assert sorted(campaigns.active) == ["evergreen", "sale"]
+    assert [scene.template for scene in campaigns.active["evergreen"].scenes] == ["frost"]
+    assert campaigns.archived == ("winter",)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (GOOD + "color: red\n", "sale.yaml: color: no such setting"),
+        (GOOD.replace("frost", "moon"), "no scene template of that name"),
+        (GOOD.replace("sale", "../sale"), "sale.yaml: name:"),
+        (GOOD.replace("sale", "product"), "taken by the project"),
+        (GOOD.replace("shopify", "bazaar"), "no rules for bazaar"),
+        (GOOD + "timezone: Mars/Olympus\n", "no such timezone"),
+        (GOOD + "schedule: every day\n", "cron line"),
+        (GOOD + "schedule: '99 3 * * *'\n", "cron line"),
+        (GOOD + "from: tomorrow\n", "YYYY-MM-DD"),
+        (GOOD + "from: 2026-02-30\n", "day is out of range"),
+        (GOOD + "from: 2026-12-01\nuntil: 2026-11-01\n", "from lies after until"),
+        (GOOD + "rotation: hourly\n", "sale.yaml: rotation:"),
+        ("name: [unclosed\n", "not valid YAML"),
+        ("- a list\n", "a mapping"),
+        ("", "sale.yaml: name: Field required"),
+        ("a: &x [1]\nb: [*x, *x]\n", "aliases"),
+        ("\x00", "not valid YAML"),
+        ("x" * 300_000, "bytes found"),
+        ("[" * 5000, "not valid YAML"),
+    ],
+)
+def test_a_broken_file_is_left_out_with_file_field_and_fix(tmp_path: Path, text: str, said: str) -> None:
+    assert said in one(tmp_path, text)
+    known = ["amazon", "google_merchant", "shopify"]
+    assert list(load_campaigns(tmp_path, known).active) == ["evergreen", "winter"]
+
+
+def test_two_files_of_one_name_are_told(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(GOOD)
+    assert "used by another file" in one(tmp_path, GOOD, "b.yaml")
+
+
+def test_a_missing_folder_is_a_problem_not_an_error(tmp_path: Path) -> None:
+    campaigns = load_campaigns(tmp_path / "nowhere")
+    assert "CATALOG_CAMPAIGNS" in campaigns.problems[0].message
+    assert "evergreen" in campaigns.active
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "day", "active"),
+    [
+        ("11-15", "02-28", "2026-11-14", False),
+        ("11-15", "02-28", "2026-11-15", True),
+        ("11-15", "02-28", "2027-01-01", True),
+        ("11-15", "02-28", "2027-02-28", True),
+        ("11-15", "02-28", "2027-03-01", False),
+        ("06-01", "06-30", "2030-06-30", True),
+        ("06-01", "06-30", "2030-07-01", False),
+        ("2026-06-01", None, "2030-07-01", True),
+        (None, "2026-06-01", "2026-06-02", False),
+    ],
+)
+def test_dates_are_inclusive_and_may_cross_the_year(
+    first: str | None, last: str | None, day: str, active: bool
+) -> None:
+    moment = datetime.fromisoformat(f"{day}T12:00:00+00:00")
+    assert campaign(**{"from": first, "until": last}).is_active(moment) is active
+
+
+def test_periods_follow_the_timezone_and_the_iso_week() -> None:
+    weekly = campaign(rotation="weekly", timezone="Pacific/Auckland")
+    assert weekly.period(datetime(2026, 12, 31, 23, 0, tzinfo=UTC)) == "2026-W53"
+    assert campaign(rotation="monthly").period(datetime(2026, 12, 31, 23, 0, tzinfo=UTC)) == "2026-12"
+    assert campaign().period(datetime(2026, 12, 31, 23, 0, tzinfo=UTC)) == ""
+
+
+def test_uploads_between_two_schedules_use_the_last_scheduled_period() -> None:
+    weekly = campaign(rotation="weekly", schedule="0 3 * * 3", timezone="UTC")  # Wednesdays
+    assert weekly.last_period(datetime(2026, 11, 24, 12, 0, tzinfo=UTC)) == "2026-W47"  # Tuesday of week 48
+    assert weekly.last_period(datetime(2026, 11, 25, 2, 59, tzinfo=UTC)) == "2026-W47"
+    assert weekly.last_period(datetime(2026, 11, 25, 3, 0, tzinfo=UTC)) == "2026-W48"
+
+
+def test_a_selector_needs_every_column() -> None:
+    chosen = campaign(select={"category": ["Mugs", "lamps"], "color": "blue"})
+    assert chosen.selects(Product("a", category="mugs ", color="Blue"))
+    assert not chosen.selects(Product("a", category="mugs", color="red"))
+    assert not chosen.selects(Product("a"))
+    assert campaign(select={"season": "winter"}).selects(Product("a", extra={"season": "Winter"}))
+    assert campaign().selects(Product("a"))

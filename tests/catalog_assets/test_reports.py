@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from catalog_assets.campaign_files import CampaignProblem, Campaigns
+from catalog_assets.quarantine import Quarantined
+from catalog_assets.reports import MAX_ROWS, markdown_text, quarantine_table, report_assets
+from resources.catalog_resource import CatalogResource
+from resources.verdicts import NEEDS_REVIEW, Rejection
+from tests.catalog_assets.shop import Shop, campaigns
+from tests.catalog_assets.test_gallery import HOSTILE
+
+NAMES = ("quarantine", "gallery", "catalog_overview", "manifests")
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Shop:
+    return Shop(tmp_path)
+
+
+class Reports:
+    """All report assets, materialized."""
+
+    def __init__(self, shop: Shop, found: Campaigns | None = None) -> None:
+        with dg.DagsterInstance.ephemeral() as instance:
+            self.result = dg.materialize(
+                report_assets(("team:catalog",), found or campaigns()),
+                instance=instance,
+                resources={"catalog": CatalogResource(root=shop.store.root)},
+            )
+        self.checks = {check.check_name: check for check in self.result.get_asset_check_evaluations()}
+
+    def metadata(self, name: str) -> dict[str, Any]:
+        (event,) = self.result.asset_materializations_for_node(name)
+        return {key: value.value for key, value in event.metadata.items()}
+
+
+def test_reports_are_unpartitioned_without_dependencies_and_say_who_and_what() -> None:
+    for asset in report_assets(("team:shop",), campaigns()):
+        (spec,) = asset.specs
+        assert spec.group_name == "reports"
+        assert spec.partitions_def is None
+        assert list(spec.deps) == []
+        assert spec.description
+        assert spec.kinds
+        assert spec.code_version
+        assert list(spec.owners) == ["team:shop"]
+    assert [asset.key.path for asset in report_assets((), campaigns())] == [[name] for name in NAMES]
+
+
+def test_all_reports_over_a_small_catalog(shop: Shop) -> None:
+    shop.make("good")
+    shop.make("odd", decision="review")
+    shop.make("bad", decision="rejected")
+    reports = Reports(shop)
+
+    quarantine = reports.metadata("quarantine")
+    assert (quarantine["rejected"], quarantine["needs_review"]) == (1, 1)
+    assert "| bad | evergreen | scored&#95;finals | too&#95;weak |" in quarantine["rejections"]
+    assert "| odd |" in quarantine["reviews"]
+    assert "| odd |" not in quarantine["rejections"]
+
+    gallery = reports.metadata("gallery")
+    assert (gallery["accepted"], gallery["evergreen/rejected"], gallery["pages"]) == (1, 1, 6)
+    assert Path(gallery["index"]).is_file()
+
+    found = reports.metadata("catalog_overview")
+    assert (found["skus"], found["mask/made"], found["evergreen/scored_finals/review"]) == (3, 3, 1)
+    assert found["plot"].startswith("![SKUs by outcome, and seconds, per stage](data:image/png;base64,")
+    assert len(found["plot"]) < 60_000
+
+    manifests = reports.metadata("manifests")
+    assert (manifests["amazon/products"], manifests["amazon/pictures"]) == (1, 1)
+    assert "manifests/amazon/listing_images.csv" in manifests["amazon/files"]
+    assert all(check.passed for check in reports.checks.values())
+
+
+def test_broken_inputs_show_in_checks_and_stop_no_report(shop: Shop) -> None:
+    shop.make("mug")
+    shop.upload(".hidden.jpg")
+    shop.catalog_csv("sku,height_cm\nmug,<b>\n")
+    broken = Campaigns(campaigns().active, (), (CampaignProblem("x.yaml", "x.yaml: no [such](javascript:x) scene"),))
+    reports = Reports(shop, broken)
+
+    assert reports.result.success
+    severities = {name: (check.passed, check.severity.value) for name, check in reports.checks.items()}
+    assert severities == {
+        "campaigns_valid": (False, "ERROR"),
+        "catalog_csv_valid": (False, "WARN"),
+        "uploads_usable": (False, "WARN"),
+    }
+    listed = {name: str(check.metadata["list"].value) for name, check in reports.checks.items()}
+    assert "x.yaml" in listed["campaigns_valid"].replace("&#45;", "-")
+    assert "](javascript" not in listed["campaigns_valid"]
+    assert "line 2, height" in listed["catalog_csv_valid"]
+    assert "hidden.jpg" in listed["uploads_usable"]
+
+
+def test_an_empty_catalog_has_all_reports(shop: Shop) -> None:
+    reports = Reports(shop)
+    assert reports.result.success
+    assert reports.metadata("quarantine")["rejections"] == "None."
+
+
+def held(number: int, code: str = "truncated", message: str = "Broken.") -> Quarantined:
+    return Quarantined("product", f"sku-{number:04}", Rejection(code, message, "Again.", stage="raw_photo"), "2026")
+
+
+def test_a_long_table_is_cut_and_says_so() -> None:
+    lines = quarantine_table([held(number) for number in range(MAX_ROWS + 5)]).splitlines()
+    assert sum(line.startswith("| sku") for line in lines) == MAX_ROWS
+    assert lines[-1] == "... and 5 more: `catalog quarantine` lists all."
+
+
+def test_hostile_words_cannot_leave_their_cell() -> None:
+    row = quarantine_table([held(1, NEEDS_REVIEW, f"a | b\n| c `d` ![x](http://y) {HOSTILE}")]).splitlines()[2]
+    assert row.count("|") == 7
+    assert not [mark for mark in "<>`[]()\u202e\n" if mark in row]
+
+
+def test_plain_words_stay_readable() -> None:
+    assert markdown_text("Stored as 12.5 cm, über alles") == "Stored as 12.5 cm, über alles"

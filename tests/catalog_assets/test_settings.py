@@ -1,0 +1,63 @@
+"""catalog.yaml and the environment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from catalog_assets.environment import Environment, EnvironmentSettingError, read_environment
+from catalog_assets.settings import Settings, SettingsError, adjusted, load_settings
+from resources.matting.engine import MatteThresholds
+from resources.store import open_store
+
+
+def settings_from(folder: Path, text: str) -> Settings:
+    (folder / "catalog.yaml").write_text(text)
+    return load_settings(open_store(str(folder)))
+
+
+def test_everything_has_a_default(tmp_path: Path) -> None:
+    assert load_settings(open_store(str(tmp_path))) == Settings()
+    assert settings_from(tmp_path, "") == Settings()
+
+
+def test_a_setting_is_read(tmp_path: Path) -> None:
+    assert settings_from(tmp_path, "photo: {min_side: 400}\n").photo.limits().min_side == 400
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("photo: {min_sides: 400}\n", "catalog.yaml: photo.min_sides: no such setting"),
+        ("photo: {min_side: tall}\n", "catalog.yaml: photo.min_side"),
+        ("threads: 0\n", "catalog.yaml: threads"),
+        ("image_base_url: javascript:alert(1)\n", "catalog.yaml: image_base_url"),
+    ],
+)
+def test_an_error_names_file_field_and_value(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(SettingsError, match=said):
+        settings_from(tmp_path, text)
+
+
+def test_thresholds_are_adjusted_by_name() -> None:
+    assert adjusted(MatteThresholds(), {"parts": 9}, "x").parts == 9
+    with pytest.raises(SettingsError, match=r"catalog.yaml: no threshold partz; known are .*parts"):
+        adjusted(MatteThresholds(), {"partz": 9}, "catalog.yaml")
+
+
+def test_equal_batch_sizes_are_refused() -> None:
+    with pytest.raises(EnvironmentSettingError, match="must differ"):
+        Environment(product_batch=32, campaign_batch=32)
+    with pytest.raises(EnvironmentSettingError, match="must differ"):
+        read_environment({"CATALOG_PRODUCT_BATCH": "48"})
+
+
+def test_the_environment_is_read_and_checked() -> None:
+    found = read_environment(
+        {"CATALOG_ROOT": "s3://b/p", "CATALOG_PRODUCT_BATCH": "10", "CATALOG_OWNERS": "team:a, b@c.de"}
+    )
+    assert (found.root, found.product_batch, found.owners) == ("s3://b/p", 10, ("team:a", "b@c.de"))
+    for bad in ("-1", "0", "many", "1e9"):
+        with pytest.raises(EnvironmentSettingError, match="CATALOG_PRODUCT_BATCH"):
+            read_environment({"CATALOG_PRODUCT_BATCH": bad})

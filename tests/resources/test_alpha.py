@@ -1,0 +1,176 @@
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from resources.imaging.alpha import (
+    UNKNOWN,
+    estimate_foreground,
+    extend_colours,
+    guided_filter,
+    make_cutout,
+    over,
+    refine_alpha,
+    trimap,
+)
+
+
+def disc(side: int = 200, radius: float = 60, softness: float = 3) -> np.ndarray:
+    """Alpha 0..1 of a disc with a soft rim."""
+    y, x = np.mgrid[0:side, 0:side].astype(np.float32)
+    distance = np.hypot(x - side / 2, y - side / 2)
+    return np.clip((radius - distance) / softness + 0.5, 0, 1)
+
+
+def mixed(alpha: np.ndarray, fore: tuple[int, ...], back: np.ndarray) -> np.ndarray:
+    a = alpha[..., None]
+    return np.rint(np.array(fore, np.float32) * a + back * (1 - a)).astype(np.uint8)
+
+
+def room(side: int = 200, seed: int = 1) -> np.ndarray:
+    """A background full of detail: coloured squares."""
+    rng = np.random.default_rng(seed)
+    small = rng.integers(0, 256, (side // 10, side // 10, 3)).astype(np.uint8)
+    return cv2.resize(small, (side, side), interpolation=cv2.INTER_NEAREST)
+
+
+def test_trimap_is_unknown_for_a_margin_to_each_side() -> None:
+    mask = np.zeros((60, 60), bool)
+    mask[20:40, 20:40] = True
+    row = trimap(mask, 4)[30]
+    assert (row[:16] == 0).all()
+    assert (row[16:24] == UNKNOWN).all()
+    assert (row[24:36] == 255).all()
+
+
+def test_trimap_does_not_doubt_a_product_where_the_frame_cuts_it() -> None:
+    mask = np.zeros((60, 60), bool)
+    mask[20:] = True
+    assert (trimap(mask, 4)[-1] == 255).all()
+
+
+def test_guided_filter_moves_a_rough_edge_onto_the_edge_of_the_photo() -> None:
+    guide = np.full((80, 80, 3), 40, np.uint8)
+    guide[:, 40:] = 200
+    rough = np.zeros((80, 80), np.float32)
+    rough[:, 43:] = 1
+    out = guided_filter(guide, rough, radius=8)
+    step = np.abs(np.diff(out[40]))
+    assert int(step.argmax()) == 39
+
+
+def test_guided_filter_is_the_same_in_strips_and_whole() -> None:
+    rng = np.random.default_rng(0)
+    guide = rng.integers(0, 256, (1100, 40, 3)).astype(np.uint8)
+    target = rng.random((1100, 40)).astype(np.float32)
+    whole = guided_filter(guide, target, radius=5)
+    middle = guided_filter(guide[400:700], target[400:700], radius=5)
+    assert np.abs(whole[450:650] - middle[50:250]).max() < 1e-3
+
+
+def test_refined_alpha_is_close_to_the_truth_and_stays_in_its_band() -> None:
+    truth = disc()
+    photo = mixed(truth, (200, 40, 30), np.full((200, 200, 3), (60, 90, 200), np.float32))
+    mask = truth > 0.5
+    alpha = refine_alpha(photo, mask, margin=5)
+    tri = trimap(mask, 5)
+    assert (alpha[tri == 0] == 0).all()
+    assert (alpha[tri == 255] == 255).all()
+    band = tri == UNKNOWN
+    error = np.abs(alpha / 255 - truth)[band].mean()
+    assert error < np.abs(mask - truth)[band].mean() * 0.6
+
+
+def test_refined_alpha_corrects_a_mask_that_is_two_pixels_off() -> None:
+    truth = disc(softness=1)
+    photo = mixed(truth, (220, 220, 30), np.full((200, 200, 3), 30, np.float32))
+    alpha = refine_alpha(photo, disc(radius=62, softness=1) > 0.5, margin=6)
+    wrong = ((alpha > 127) != (truth > 0.5)).sum()
+    assert wrong < 0.2 * ((disc(radius=62) > 0.5) != (truth > 0.5)).sum()
+
+
+def test_refine_alpha_of_an_empty_mask_is_empty() -> None:
+    assert not refine_alpha(room(), np.zeros((200, 200), bool), 5).any()
+
+
+@pytest.mark.parametrize("background", [(0, 180, 0), (240, 240, 240), (200, 0, 0)])
+def test_foreground_colours_lose_the_background(background: tuple[int, int, int]) -> None:
+    truth = disc(softness=12)
+    product = (60, 70, 160)
+    photo = mixed(truth, product, np.full((200, 200, 3), background, np.float32))
+    alpha = np.rint(truth * 255).astype(np.uint8)
+    found = estimate_foreground(photo, alpha)
+    band = (truth > 0.1) & (truth < 0.95)
+    kept = np.abs(photo[band].astype(int) - product).mean()
+    error = np.abs(found[band].astype(int) - product).mean()
+    assert error < 8
+    assert error < kept / 4
+
+
+def test_opaque_pixels_are_the_photos_own() -> None:
+    truth = disc()
+    photo = mixed(truth, (200, 40, 30), room().astype(np.float32))
+    photo[90:110, 90:110] = room()[90:110, 90:110]
+    alpha = np.rint(truth * 255).astype(np.uint8)
+    cutout = make_cutout(photo, alpha)
+    assert (cutout[..., 3] == alpha).all()
+    assert (cutout[alpha == 255][:, :3] == photo[alpha == 255]).all()
+
+
+def test_nothing_of_the_room_survives_under_transparency() -> None:
+    """Two photos that differ only where alpha is 0 give the same cut-out, to the byte, away from the rim."""
+    truth = disc(side=400, radius=90)
+    alpha = np.rint(truth * 255).astype(np.uint8)
+    near = np.full((400, 400, 3), 128, np.float32)
+    far = cv2.dilate((alpha > 0).astype(np.uint8), np.ones((121, 121), np.uint8)) == 0
+    one, two = near.copy(), near.copy()
+    one[far] = room(400, 1)[far]
+    two[far] = room(400, 2)[far]
+    cutouts = [make_cutout(mixed(truth, (200, 40, 30), back), alpha) for back in (one, two)]
+    assert (cutouts[0] == cutouts[1]).all()
+
+
+def test_hidden_colours_are_the_products_even_beside_the_rim() -> None:
+    truth = disc()
+    alpha = np.rint(truth * 255).astype(np.uint8)
+    cutout = make_cutout(mixed(truth, (200, 40, 30), room().astype(np.float32)), alpha)
+    hidden = cutout[alpha == 0][:, :3].astype(int)
+    assert np.abs(hidden - (200, 40, 30)).max() <= 30
+    assert np.abs(hidden - (200, 40, 30)).mean() <= 4
+
+
+def test_extended_colours_follow_the_nearest_part() -> None:
+    rgb = np.zeros((100, 300, 3), np.uint8)
+    alpha = np.zeros((100, 300), np.uint8)
+    rgb[:, :40], rgb[:, -40:] = (250, 0, 0), (0, 0, 250)
+    alpha[:, :40] = alpha[:, -40:] = 255
+    out = extend_colours(rgb, alpha)
+    assert np.abs(out[50, 44].astype(int) - (250, 0, 0)).max() <= 15
+    assert np.abs(out[50, -45].astype(int) - (0, 0, 250)).max() <= 15
+
+
+def test_extended_colours_of_an_invisible_picture_are_black() -> None:
+    assert not extend_colours(room(), np.zeros((200, 200), np.uint8)).any()
+
+
+def test_over_the_old_background_the_photo_comes_back() -> None:
+    truth = disc(softness=8)
+    back = np.full((200, 200, 3), (0, 180, 90), np.uint8)
+    photo = mixed(truth, (200, 40, 30), back.astype(np.float32))
+    again = over(make_cutout(photo, np.rint(truth * 255).astype(np.uint8)), back)
+    assert np.abs(again.astype(int) - photo).max() <= 6
+
+
+def test_over_is_exact_at_both_ends() -> None:
+    rng = np.random.default_rng(3)
+    rgba = rng.integers(0, 256, (700, 30, 4)).astype(np.uint8)
+    rgba[..., 3] = np.where(rng.random((700, 30)) < 0.5, 0, 255)
+    back = rng.integers(0, 256, (700, 30, 3)).astype(np.uint8)
+    expected = np.where(rgba[..., 3:] == 255, rgba[..., :3], back)
+    assert (over(rgba, back) == expected).all()
+
+
+def test_over_refuses_another_size() -> None:
+    with pytest.raises(ValueError, match="cut-out is"):
+        over(np.zeros((4, 4, 4), np.uint8), np.zeros((4, 5, 3), np.uint8))
