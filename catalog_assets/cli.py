@@ -41,7 +41,7 @@ def cli(debug: bool) -> None:
     if debug:
         os.environ["CATALOG_DEBUG"] = "1"
     else:
-        warnings.filterwarnings("ignore", module="dagster")
+        warnings.simplefilter("ignore")
         logging.disable(logging.CRITICAL)
 
 

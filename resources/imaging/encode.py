@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageFile
 
 from resources.imaging.icc import srgb_profile
 
@@ -120,6 +120,9 @@ def _checked(picture: U8, channels: int) -> Image.Image:
 
 def _save(image: Image.Image, picture_format: str, **options: Any) -> bytes:
     buffer = io.BytesIO()
+    if picture_format == "JPEG":
+        # Pillow's buffer for optimised files is too small for very textured pictures ("Suspension not allowed").
+        ImageFile.MAXBLOCK = max(ImageFile.MAXBLOCK, 3 * image.width * image.height)
     image.save(buffer, picture_format, **options)
     return buffer.getvalue()
 

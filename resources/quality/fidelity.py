@@ -143,7 +143,9 @@ def _judge_found(rgb: U8, alpha: U8, final: U8, limits: FidelityThresholds, back
     facts += [_Check(sized, "review"), _Check(seen, "review")]
     if np.count_nonzero(_interior(pair)) < _MIN_PIXELS:
         return _unjudged("solid_pixels", *_TOO_THIN, value=float(np.count_nonzero(_interior(pair))))
-    stretch = _Check(measure("stretch", found.anisotropy, at_most=limits.stretch), "rejected")
+    # Without features that agree the shape of a plain product is only half known: then a person looks.
+    out_of_shape: Decision = "rejected" if found.inliers else "review"
+    stretch = _Check(measure("stretch", found.anisotropy, at_most=limits.stretch), out_of_shape)
     behind = None
     if backdrop is not None:
         behind = align(rgb, alpha, backdrop, found, _SIDE, _MARGIN).shown
@@ -353,8 +355,8 @@ def _grown_guess(pair: Aligned) -> float:
         if _hangs_on(part, distance) and part.sharp(edges, distance) and part.share(alike) >= 0.3
     )
     scenery = sum(part.area for part in _parts(apart & beyond, least) if part.sharp(edges, distance))
-    usual = scenery / max(1, np.count_nonzero(beyond))
-    return max(0.0, grown - 1.5 * usual * np.count_nonzero(ring))
+    usual = scenery / max(1, int(np.count_nonzero(beyond)))
+    return max(0.0, grown - 1.5 * usual * int(np.count_nonzero(ring)))
 
 
 @dataclass(frozen=True, slots=True)

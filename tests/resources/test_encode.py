@@ -168,3 +168,8 @@ def test_what_was_read_can_be_changed(cutout: pictures.U8) -> None:
     read = read_rgba(png_rgba(cutout))
     read[0, 0] = 1
     assert (read[0, 0] == 1).all()
+
+
+def test_a_very_textured_picture_is_encoded() -> None:
+    noise = np.random.default_rng(1).integers(0, 256, (900, 900, 3), dtype=np.uint8)
+    assert read_rgb(jpeg(noise, quality=95)).shape == noise.shape

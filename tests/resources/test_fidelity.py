@@ -167,8 +167,9 @@ def test_the_same_verdict_twice() -> None:
 def test_registration_of_a_product_without_features_uses_the_template() -> None:
     alpha = np.zeros((300, 300), np.uint8)
     cv2.ellipse(alpha, (150, 150), (70, 100), 0, 0, 360, 255, -1, cv2.LINE_AA)
-    shade = np.linspace(60, 230, 300, dtype=np.float32)[None, :, None] * np.linspace(1, 0.7, 300)[:, None, None]
-    photo = np.repeat(shade, 3, axis=2).astype(np.uint8)
+    x, y = np.meshgrid(np.arange(300), np.arange(300))
+    shade = 140 + 60 * np.sin(x / 30) * np.cos(y / 37)  # a smooth body: no corners to hold on to
+    photo = np.repeat(shade[..., None], 3, axis=2).astype(np.uint8)
     found = register(photo, alpha, in_scene(photo, alpha, 1.3, 120, 130))
     assert isinstance(found, Registration)
     assert found.method == "template"

@@ -79,7 +79,7 @@ def test_seeds_differ_in_place_size_light_and_hue() -> None:
 def test_fixed_light_side_is_kept() -> None:
     template = TEMPLATES["warm-paper"]
     light = template.light.model_copy(update={"side": "left"})
-    jobs = [_job(seed=seed, template=template.model_copy(update={"light": light})) for seed in range(8)]
+    jobs = [dataclasses.replace(_job(seed=s), template=template.model_copy(update={"light": light})) for s in range(8)]
     assert {draw_setting(job).side for job in jobs} == {-1}
 
 

@@ -29,10 +29,10 @@ def instance() -> Iterator[dg.DagsterInstance]:
 def tick(instance: dg.DagsterInstance, root: Path | str, cursor: str | None, limit: int = 2000) -> dg.SensorResult:
     """One tick; its partition requests are carried out, as the daemon does."""
     sensor = uploads_sensor(PRODUCT, LINES, CAMPAIGNS, limit=limit)
-    context = dg.build_sensor_context(
+    with dg.build_sensor_context(
         instance=instance, cursor=cursor, resources={"catalog": CatalogResource(root=str(root))}
-    )
-    result = sensor(context)
+    ) as context:
+        result = sensor(context)
     assert isinstance(result, dg.SensorResult)
     for request in result.dynamic_partitions_requests or []:
         instance.add_dynamic_partitions(request.partitions_def_name, list(request.partition_keys))
@@ -106,10 +106,10 @@ def test_only_campaigns_in_season_are_run(tmp_path: Path, instance: dg.DagsterIn
     sensor = uploads_sensor(product, lines, campaigns)
     cursor = None
     for _ in range(2):
-        context = dg.build_sensor_context(
+        with dg.build_sensor_context(
             instance=instance, cursor=cursor, resources={"catalog": CatalogResource(root=str(tmp_path))}
-        )
-        result = sensor(context)
+        ) as context:
+            result = sensor(context)
         assert isinstance(result, dg.SensorResult)
         cursor = result.cursor
     keys = {key.path[0] for key in (result.run_requests or [])[0].asset_selection or []}
