@@ -10,17 +10,21 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from catalog_assets.records import FileRef, Record, read_file
 from catalog_assets.settings import Settings
 from resources.engines import Engines
 from resources.imaging.decode import Photo, decode_photo
-from resources.imaging.encode import read_rgba
+from resources.imaging.encode import read_rgb, read_rgba
 from resources.products import Products, load_products
 from resources.store import CatalogStore
 from resources.uploads import UploadIndex, scan_uploads
 from resources.verdicts import Rejection
 
 T = TypeVar("T")
+Pixels = NDArray[np.uint8]
 
 # Two photos of 9 Mpx and their cut-outs: what two SKUs hand from stage to stage. A batch never needs more.
 CACHE_BYTES = 128 * 1024 * 1024
@@ -103,11 +107,21 @@ class RunContext:
         """Hand a photo that was just decoded on to the next stage."""
         self._pictures.get(f"photo {sha256} {self.settings.photo.limits()}", lambda: photo, _photo_bytes)
 
-    def rgba(self, ref: FileRef) -> Any:
-        """A stored cut-out: HxWx4 uint8, straight alpha."""
-        return self._pictures.get(
-            f"rgba {ref.sha256}", lambda: read_rgba(read_file(self.store, ref)), lambda rgba: int(rgba.nbytes)
-        )
+    def rgba(self, ref: FileRef) -> Pixels:
+        """A stored cut-out: HxWx4 uint8, straight alpha. Raises ValueError if its bytes changed since."""
+        return self._pictures.get(f"rgba {ref.sha256}", lambda: read_rgba(read_file(self.store, ref)), _bytes)
+
+    def rgb(self, ref: FileRef) -> Pixels:
+        """A stored candidate: HxWx3 uint8. Raises ValueError if its bytes changed since."""
+        return self._pictures.get(f"rgb {ref.sha256}", lambda: read_rgb(read_file(self.store, ref)), _bytes)
+
+    def remember_rgb(self, ref: FileRef, rgb: Pixels) -> None:
+        """Hand a picture that was just stored without loss on to the next stage."""
+        self._pictures.get(f"rgb {ref.sha256}", lambda: rgb, _bytes)
+
+
+def _bytes(pixels: Pixels) -> int:
+    return int(pixels.nbytes)
 
 
 def _photo_bytes(photo: Photo) -> int:

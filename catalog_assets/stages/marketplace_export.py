@@ -10,12 +10,11 @@ from typing import Any
 
 from catalog_assets.campaign_files import EVERGREEN, Campaign
 from catalog_assets.context import RunContext
-from catalog_assets.records import FileRef, Record, Shelf, campaign_shelf, fingerprint, read_file
+from catalog_assets.records import FileRef, Record, Shelf, campaign_shelf, fingerprint
 from catalog_assets.stage import Stage, StageResult, any_new, summarise
 from catalog_assets.stages.cutout import current_cutouts
 from catalog_assets.stages.scene_variants import set_aside
 from catalog_assets.stages.scored_finals import ScoredFinals
-from resources.imaging.encode import read_rgb
 from resources.marketplaces.compliance import check
 from resources.marketplaces.manifests import export_name
 from resources.marketplaces.render import Rendered, render_lifestyle, render_whites
@@ -149,8 +148,7 @@ class _Renders:
 
     def render(self, planned: Planned, rules: MarketplaceRules) -> Rendered | Rejection:
         if planned.slot == "lifestyle":
-            final = read_rgb(read_file(self.context.store, planned.picture))
-            return render_lifestyle(final, rules, kind="procedural_scene")
+            return render_lifestyle(self.context.rgb(planned.picture), rules, kind="procedural_scene")
         key = (planned.picture.sha256, planned.slot)
         if key not in self._whites:
             self._whites[key] = render_whites(self.context.rgba(planned.picture), self.rules, planned.slot)

@@ -163,6 +163,7 @@ class SceneVariants(Stage):
             "picture": shelf.put(blank.name, "webp", webp_lossless(candidate.rgb)),
             "preview": shelf.put(f"{blank.name}.preview", "webp", preview(candidate.rgb)),
         }
+        self.context.remember_rgb(files["picture"], candidate.rgb)
         return shelf.save(
             replace(
                 blank,

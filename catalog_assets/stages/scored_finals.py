@@ -131,7 +131,7 @@ class ScoredFinals(Stage):
 
     def _candidate(self, record: Record, cutout: NDArray[np.uint8]) -> Candidate:
         """A stored candidate, read back and checked against its recorded hash."""
-        rgb = read_rgb(read_file(self.context.store, record.files["picture"]))
+        rgb = self.context.rgb(record.files["picture"])
         placement = Placement(**record.facts["placement"])
         layer = on_canvas(scaled_product(cutout, placement.scale), placement, (rgb.shape[1], rgb.shape[0]))
         return Candidate(rgb=rgb, alpha=layer[..., 3], placement=placement)

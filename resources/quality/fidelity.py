@@ -51,7 +51,7 @@ class FidelityThresholds:
     """
 
     changed_pixels: float = 0.0
-    worst_block_ssim: float = 0.65
+    worst_block_ssim: float = 0.75
     ab_shift_review: float = 4.5
     ab_shift_reject: float = 6.0
     block_ab_shift: float = 6.0
@@ -287,7 +287,7 @@ def _block_mean(values: F32, mask: F32, side: float) -> F32:
     cover = cv2.blur(mask, (size, size), borderType=cv2.BORDER_CONSTANT)
     weighted = values * (mask if values.ndim == 2 else mask[..., None])
     sums = cv2.blur(weighted, (size, size), borderType=cv2.BORDER_CONSTANT)
-    enough = cover >= min(0.5, 0.8 * float(cover.max()))
+    enough = cover >= min(0.2, 0.8 * float(cover.max()))
     return sums[enough] / (cover[enough] if values.ndim == 2 else cover[enough][:, None])
 
 

@@ -403,7 +403,7 @@ def _snow_texture(setting: Setting) -> F32:
     rng = np.random.default_rng(setting.texture_seed + 1)
     side = 512
     heaps = np.zeros((side, side), np.float32)
-    for sigma, weight in ((20.0, 0.45), (6.0, 0.45), (1.2, 0.55)):
+    for sigma, weight in ((20.0, 0.30), (6.0, 0.35), (1.2, 0.60)):
         noise = rng.standard_normal((side, side), dtype=np.float32)
         pad = int(4 * sigma)
         wide = cv2.copyMakeBorder(noise, pad, pad, pad, pad, cv2.BORDER_WRAP)

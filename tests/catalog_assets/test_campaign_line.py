@@ -1,0 +1,202 @@
+"""A campaign's line on the library: candidates, verdicts, exports, and what it does with SKUs that are not for it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from catalog_assets.campaign_files import Campaign, load_campaigns
+from catalog_assets.campaigns import campaign_line
+from catalog_assets.line import LineReport, run_line
+from catalog_assets.quarantine import quarantined
+from catalog_assets.records import campaign_shelf
+from catalog_assets.stage import StageResult
+from resources.store import open_store
+from tests.catalogs import make_catalog, open_context, photo_bytes, pictures, run_product
+
+SMALL = "candidates: 2\nscene_size: 800\n"
+EVERGREEN = load_campaigns().active["evergreen"]
+
+
+def campaign(**fields: object) -> Campaign:
+    return Campaign.model_validate(
+        {"name": "sale", "scenes": [{"template": "grey-sweep"}], "marketplaces": ["shopify"], **fields}
+    )
+
+
+def run_campaign(
+    root: Path, chosen: Campaign, skus: Sequence[str] = ("a",), **options: object
+) -> tuple[LineReport, list[StageResult]]:
+    context = open_context(root, **options)
+    results: list[StageResult] = []
+    report = run_line(campaign_line(chosen, 9).line(context), skus, threads=2, on_result=results.append)
+    return report, results
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[Path]:
+    """A catalog with one SKU that is cut out."""
+    make_catalog(tmp_path)
+    (tmp_path / "uploads" / "a.jpg").write_bytes(photo_bytes(0, (640, 640)))
+    (tmp_path / "catalog.yaml").write_text(SMALL)
+    run_product(tmp_path)
+    yield tmp_path
+
+
+def records(root: Path, chosen: Campaign, stage: str) -> list[dict[str, object]]:
+    store = open_store(str(root))
+    return [r.to_json() for r in campaign_shelf(store, chosen.name, stage, "a").records()]
+
+
+def exports(root: Path) -> dict[str, bytes]:
+    return pictures(open_store(str(root)), "exports")
+
+
+def test_candidates_are_judged_and_the_best_is_exported(shop: Path) -> None:
+    report, results = run_campaign(shop, EVERGREEN)
+    assert report.statuses == {"made": 1}
+    assert [result.stage for result in results] == ["scene_variants", "scored_finals", "marketplace_export"]
+    assert len(records(shop, EVERGREEN, "scene_variants")) == 4
+    for final in records(shop, EVERGREEN, "scored_finals"):
+        assert final["status"] == "accepted"
+        facts = final["facts"]
+        assert isinstance(facts, dict)
+        assert len(facts["candidates"]) == 2
+        verdict = final["verdict"]
+        assert isinstance(verdict, dict)
+        assert {"exact_pixels"} <= {measure["name"] for measure in verdict["measures"]}
+    names = {key.split("/")[1] for key in exports(shop)}
+    assert names == {"amazon", "google_merchant", "shopify"}
+    for record in records(shop, EVERGREEN, "marketplace_export"):
+        assert {"main", "lifestyle1", "lifestyle2"} == set(record["files"])  # type: ignore[call-overload]
+
+
+def test_only_evergreen_carries_white_pictures(shop: Path) -> None:
+    run_campaign(shop, campaign())
+    [record] = records(shop, campaign(), "marketplace_export")
+    assert set(record["files"]) == {"lifestyle1"}  # type: ignore[call-overload]
+
+
+def test_the_same_attempt_gives_the_same_pictures_and_a_retry_others(shop: Path) -> None:
+    run_campaign(shop, campaign())
+    first = pictures(open_store(str(shop)), "assets/campaigns")
+    _, again = run_campaign(shop, campaign())
+    assert {result.status for result in again} == {"up_to_date"}
+    run_campaign(shop, campaign(), force=True)
+    assert pictures(open_store(str(shop)), "assets/campaigns") == first
+    run_campaign(shop, campaign(), retry=True)
+    found = records(shop, campaign(), "scene_variants")
+    assert {record["facts"]["attempt"] for record in found} == {1, 2}  # type: ignore[index]
+    assert not set(pictures(open_store(str(shop)), "exports")) & set(first)
+    [final] = records(shop, campaign(), "scored_finals")
+    assert final["facts"]["attempt"] == 2  # type: ignore[index]
+    _, after = run_campaign(shop, campaign())
+    assert {result.status for result in after} == {"up_to_date"}
+
+
+def test_a_new_period_gives_fresh_scenes_and_the_same_period_the_same(shop: Path) -> None:
+    weekly = campaign(rotation="weekly")
+
+    def seeds(period: str) -> set[object]:
+        run_campaign(shop, weekly, period=period)
+        return {record["facts"]["seed"] for record in records(shop, weekly, "scene_variants")}  # type: ignore[index]
+
+    first = seeds("2026-W47")
+    assert seeds("2026-W47") == first
+    second = seeds("2026-W48")
+    assert not first & second
+    assert seeds("2026-W47") == first
+
+
+def test_a_changed_threshold_judges_again_and_composes_nothing(shop: Path) -> None:
+    run_campaign(shop, campaign())
+    before = pictures(open_store(str(shop)), "assets/campaigns/sale/scene_variants")
+    strict = campaign(fidelity={"expansion": -1})
+    report, results = run_campaign(shop, strict)
+    assert [(result.stage, result.status) for result in results][0] == ("scene_variants", "up_to_date")
+    assert report.rejections["a"].stage == "scored_finals"
+    assert pictures(open_store(str(shop)), "assets/campaigns/sale/scene_variants") == before
+    [record] = quarantined(open_store(str(shop)))
+    assert (record.line, record.sku) == ("sale", "a")
+    report, _ = run_campaign(shop, campaign())
+    assert report.rejections == {}
+    assert quarantined(open_store(str(shop))) == []
+
+
+def test_a_title_or_cron_changes_nothing(shop: Path) -> None:
+    run_campaign(shop, campaign())
+    _, results = run_campaign(shop, campaign(title="A new title", schedule="0 4 * * *"))
+    assert {result.status for result in results} == {"up_to_date"}
+
+
+def test_an_unselected_sku_is_reported_and_has_no_files(shop: Path) -> None:
+    run_campaign(shop, campaign())
+    assert exports(shop)
+    mugs = campaign(select={"category": "mugs"})
+    report, results = run_campaign(shop, mugs)
+    assert [result.status for result in results] == ["not_selected"] * 3
+    assert report.rejections == {}
+    assert exports(shop) == {}
+
+
+def test_a_sku_without_a_cutout_is_not_attempted_and_fails_nothing(shop: Path) -> None:
+    (shop / "uploads" / "b.jpg").write_bytes(b"not a picture")
+    run_product(shop)
+    report, results = run_campaign(shop, campaign(), skus=("a", "b"))
+    assert report.rejections == {}
+    assert report.not_attempted == ["b"]
+    assert [result.status for result in results if result.sku == "b"] == ["not_attempted"]
+
+
+def test_a_stale_cutout_is_not_used(shop: Path) -> None:
+    """A new photo that was rejected keeps the campaign from going on with the old cut-out."""
+    (shop / "uploads" / "a.jpg").write_bytes(b"\xff\xd8\xff broken")
+    run_product(shop)
+    report, _ = run_campaign(shop, campaign())
+    assert report.not_attempted == ["a"]
+
+
+def test_a_gone_upload_takes_the_exports_of_the_campaign_away(shop: Path) -> None:
+    run_campaign(shop, campaign())
+    (shop / "uploads" / "a.jpg").unlink()
+    (shop / "uploads" / "z.jpg").write_bytes(photo_bytes(3))
+    report, _ = run_campaign(shop, campaign())
+    assert report.statuses == {"retired": 1}
+    assert exports(shop) == {}
+
+
+def test_a_candidate_changed_on_disk_is_not_judged_or_exported(shop: Path) -> None:
+    run_campaign(shop, campaign())
+    store = open_store(str(shop))
+    [final] = campaign_shelf(store, "sale", "scored_finals", "a").records()
+    key = final.files["final"].key
+    data = bytearray(store.read(key))
+    data[len(data) // 2] ^= 0xFF
+    (shop / key).write_bytes(data)
+    context = open_context(shop, force=True)
+    line = campaign_line(campaign(), 9).line(context)
+    report = run_line(type(line)(line.name, line.stages[2:], line.quarantine), ["a"], threads=1)
+    assert report.rejections["a"].code == "internal_error"
+    assert "expected" in report.rejections["a"].message
+
+
+def test_changed_rules_export_again_from_the_same_final(shop: Path) -> None:
+    run_campaign(shop, campaign())
+    before = exports(shop)
+    (shop / "catalog.csv").write_text("sku,asin\na,B000000001\n")
+    _, results = run_campaign(shop, campaign(marketplaces=["shopify", "amazon"]))
+    assert [result.status for result in results] == ["up_to_date", "up_to_date", "made"]
+    after = exports(shop)
+    assert set(before) < set(after)
+    assert any("B000000001" in key for key in after)
+
+
+def test_records_are_plain_json(shop: Path) -> None:
+    run_campaign(shop, EVERGREEN)
+    for path in (shop / "assets").rglob("*.json"):
+        text = path.read_text()
+        assert "NaN" not in text
+        assert json.loads(text)["format"] == 1
