@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import dagster as dg
@@ -24,12 +26,25 @@ def dagster_home(root: str) -> Path:
     return Path(root).absolute() / ".dagster"
 
 
-def open_instance(root: str) -> dg.DagsterInstance:
-    """Dagster's instance for a catalog, its home made if need be."""
+@contextmanager
+def open_instance(root: str) -> Iterator[dg.DagsterInstance]:
+    """Dagster's instance for a catalog, its home made if need be.
+
+    Dagster itself looks for DAGSTER_HOME while it works, so it is set meanwhile, and then as it was before: another
+    catalog in the same process gets its own home.
+    """
+    before = os.environ.get("DAGSTER_HOME")
     home = dagster_home(root)
     home.mkdir(parents=True, exist_ok=True)
     settings = home / "dagster.yaml"
     if not settings.exists():
         settings.write_text(DAGSTER_YAML)
     os.environ["DAGSTER_HOME"] = str(home)
-    return dg.DagsterInstance.get()
+    try:
+        with dg.DagsterInstance.get() as instance:
+            yield instance
+    finally:
+        if before is None:
+            del os.environ["DAGSTER_HOME"]
+        else:
+            os.environ["DAGSTER_HOME"] = before

@@ -20,6 +20,8 @@ from catalog_assets.partitions import FORCE_TAG, OUTCOME_TAG, contiguous_ranges,
 from catalog_assets.quarantine import Quarantined, quarantined
 from catalog_assets.reporting import COUNT_TAG
 from catalog_assets.settings import load_settings
+from resources.engines import Engines
+from resources.names import display, sku_name
 from resources.store import CatalogStore
 from resources.uploads import UploadNote, scan_uploads
 
@@ -65,14 +67,14 @@ class Wish:
 def refresh(environment: Environment, campaigns: Campaigns, wish: Wish) -> Refreshed:
     """Run the product line and the campaign lines over the wanted SKUs, then the reports.
 
-    Raises RefreshError for an unknown SKU or campaign or a missing upload folder, StoreError if the store cannot
-    be reached, SettingsError for a broken catalog.yaml.
+    Raises RefreshError for an unknown SKU, campaign or engine or a missing upload folder, StoreError if the store
+    cannot be reached, SettingsError for a broken catalog.yaml.
     """
-    resources = build_resources(environment, show_progress=wish.show_progress)
-    store = resources.catalog.open()
-    _check_root(environment.root)
+    store = open_catalog(environment)
     load_settings(store)
     chosen = _chosen(campaigns, wish.campaigns)
+    _check_engines(build_resources(environment).engines, [campaigns.active[name].engine for name in chosen])
+    _check_uploads(environment.root)
     uploads = scan_uploads(store)
     with open_instance(environment.root) as instance:
         register(instance, uploads.skus)
@@ -86,11 +88,32 @@ def refresh(environment: Environment, campaigns: Campaigns, wish: Wish) -> Refre
     return result
 
 
-def _check_root(root: str) -> None:
-    if not root.startswith("s3://") and not (Path(root) / "uploads").is_dir():
+def open_catalog(environment: Environment) -> CatalogStore:
+    """The store of a catalog that is there. Raises RefreshError for a missing folder, StoreError for a bad root."""
+    # By way of Dagster: it looks up what the resource takes from environment variables.
+    with dg.build_resources({"catalog": build_resources(environment).catalog}) as found:
+        store: CatalogStore = found.catalog.open()
+    if not environment.root.startswith("s3://") and not Path(store.root).is_dir():
+        raise RefreshError(f"No catalog folder {display(store.root)} was found: mend --root or CATALOG_ROOT.")
+    return store
+
+
+def _check_uploads(root: str) -> None:
+    uploads = Path(root, "uploads")
+    if not root.startswith("s3://") and not uploads.is_dir():
         raise RefreshError(
-            f"No folder {Path(root) / 'uploads'} was found: put the photos there, as <sku>.jpg or <sku>/<view>.jpg."
+            f"No folder {display(str(uploads))} was found: put the photos there, as <sku>.jpg or <sku>/<view>.jpg."
         )
+
+
+def _check_engines(engines: Engines, scene_engines: Iterable[str]) -> None:
+    """An unknown engine would fail every SKU alike: better to say so once, before anything runs."""
+    try:
+        engines.matting_engine()
+        for name in scene_engines:
+            engines.scene_engine(name)
+    except ValueError as error:
+        raise RefreshError(f"{error}; mend CATALOG_PROFILE, CATALOG_MATTING_ENGINE or CATALOG_SCENE_ENGINE.") from error
 
 
 def _chosen(campaigns: Campaigns, names: Sequence[str]) -> list[str]:
@@ -102,10 +125,14 @@ def _chosen(campaigns: Campaigns, names: Sequence[str]) -> list[str]:
 
 
 def _wanted(names: Sequence[str], order: Sequence[str]) -> list[str]:
-    unknown = sorted(set(names) - set(order))
+    """The wanted SKUs in partition order, each by its key or by the name that it was uploaded under."""
+    known = set(order)
+    keys = {name: name if name in known else sku_name(name).key for name in names}
+    unknown = sorted(name for name, key in keys.items() if key not in known)
     if unknown:
-        raise RefreshError(f"No SKU named {', '.join(unknown)}: there is no photo of it in the upload folder.")
-    return [sku for sku in order if not names or sku in set(names)]
+        shown = ", ".join(map(display, unknown))
+        raise RefreshError(f"No SKU named {shown}: there is no photo of it in the upload folder.")
+    return [sku for sku in order if not names or sku in set(keys.values())]
 
 
 def _stopped(store: CatalogStore, skus: Iterable[str], lines: Sequence[str]) -> list[Quarantined]:

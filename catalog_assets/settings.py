@@ -89,7 +89,10 @@ def adjusted(defaults: Thresholds, changes: Mapping[str, float], where: str) -> 
     unknown = sorted(set(changes) - set(known))
     if unknown:
         raise SettingsError(f"{where}: no threshold {', '.join(unknown)}; known are {', '.join(known)}")
-    return replace(defaults, **changes)  # type: ignore[type-var]
+    try:
+        return replace(defaults, **changes)  # type: ignore[type-var]
+    except ValueError as error:
+        raise SettingsError(f"{where}: {error}") from None
 
 
 class _PlainLoader(yaml.SafeLoader):

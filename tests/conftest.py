@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +11,9 @@ from typing import Any
 import pytest
 
 from tests.s3_tools import s3_client
+
+# Tests talk to nobody outside this machine.
+os.environ["DAGSTER_DISABLE_TELEMETRY"] = "1"
 
 
 @dataclass

@@ -1,12 +1,11 @@
 """The embedded engine: no weights, no GPU, no network.
 
-Two routes, each a hypothesis, and the surer one is taken:
+Several hypotheses are made and measured, and the one that the gate is surest of is taken:
 
 - flood: on a border of one colour, everything that the border's colour does not reach (`flood`).
-- grabcut: GrabCut seeded by two saliency maps (`saliency`, `grabcut`), its outline compared with those that other
-  seeds and colour spaces give.
+- grabcut: GrabCut from two saliency maps at strict and generous levels, in two colour spaces (`saliency`, `grabcut`).
 
-Found on a copy of 320 px, drawn again at 512 px, and refined in the full photo (`refine_alpha`).
+Found and measured on a copy of 320 px, drawn again at 512 px, and refined in the full photo (`refine_alpha`).
 """
 
 from __future__ import annotations
@@ -21,7 +20,14 @@ from numpy.typing import NDArray
 from resources.imaging.alpha import Alpha, Rgb, refine_alpha
 from resources.matting.engine import Matte, judge_matte
 from resources.matting.flood import ring_distance, stable_flood
-from resources.matting.grabcut import cut_salient, lab_picture, otsu_level, redraw
+from resources.matting.grabcut import (
+    cut_salient,
+    frame_level,
+    lab_picture,
+    otsu_level,
+    redraw,
+    triangle_level,
+)
 from resources.matting.measures import colour_measures, shape_measures, softness
 from resources.matting.saliency import barrier_field, boundary_saliency, stretch, to_lab
 from resources.matting.shapes import drop_spurs, overlap, resize_mask, tidy
@@ -74,70 +80,81 @@ def _segment(photo: Rgb) -> Matte:
     return Matte(alpha, rounded, (f"route_{found.route}",))
 
 
-def _surest(photo: Rgb, search: Rgb, barrier: Field) -> _Hypothesis:
-    """The hypothesis that the gate is surest of; the flood where both are as sure."""
-    plain = _reduced(photo, _SIDE_OF_FLOOD)
-    distance, uniform = ring_distance(to_lab(plain))
-    if uniform < _UNIFORM_BORDER:
-        return _by_grabcut(photo, search, barrier, None)
-    flooded = _by_flood(plain, distance)
-    if judge_matte(flooded.measures).accepted:
-        return flooded
-    other = _by_grabcut(photo, search, barrier, distance)
-    return max((flooded, other), key=_sureness)
-
-
-def _sureness(hypothesis: _Hypothesis) -> tuple[float, float]:
-    """Confidence, and where there is none the share of measures that pass."""
-    verdict = judge_matte(hypothesis.measures)
-    return verdict.score, float(np.mean([number.passed for number in verdict.measures]))
-
-
 def _contrast(search: Rgb, barrier: Field) -> float:
     """How far the most distinct hundredth of the picture is from its border, in Lab units."""
     distance, _ = ring_distance(to_lab(cv2.medianBlur(search, 5)))
     return float(max(np.percentile(barrier, 99), np.percentile(distance, 99)))
 
 
-def _by_flood(plain: Rgb, distance: Field) -> _Hypothesis:
-    flood = stable_flood(distance)
-    measures = {
-        **shape_measures(flood.mask),
-        **colour_measures(to_lab(plain), flood.mask),
-        "agreement": flood.stability,
-    }
-    return _Hypothesis(flood.mask, measures, "flood")
-
-
-def _by_grabcut(photo: Rgb, search: Rgb, barrier: Field, distance: Field | None) -> _Hypothesis:
-    """GrabCut in Lab, seeded by both saliency maps; its rivals have other seeds, a closed bottom, or RGB."""
+def _surest(photo: Rgb, search: Rgb, barrier: Field) -> _Hypothesis:
+    """The hypothesis that the gate is surest of; the flood where it is accepted."""
     lab = to_lab(search)
+    plain = _reduced(photo, _SIDE_OF_FLOOD)
+    distance, uniform = ring_distance(to_lab(plain))
+    if uniform < _UNIFORM_BORDER:
+        return _by_grabcut(photo, search, lab, barrier, None)
+    flooded = _by_flood(distance, lab)
+    if judge_matte(flooded.measures).accepted:
+        return flooded
+    return max((flooded, _by_grabcut(photo, search, lab, barrier, distance)), key=_sureness)
+
+
+def _sureness(hypothesis: _Hypothesis) -> tuple[float, float]:
+    """Confidence, and where there is none the share of measures that pass."""
+    verdict = judge_matte(hypothesis.measures)
+    return verdict.score, float(np.mean([number.passed for number in verdict.measures] or [0.0]))
+
+
+def _measured(lab: Field, mask: Mask, agreement: float) -> dict[str, float]:
+    """Shape and colour of a mask of any size, always measured at the size of the search: limits depend on it."""
+    reduced = resize_mask(mask, (lab.shape[1], lab.shape[0]))
+    return {**shape_measures(reduced), **colour_measures(lab, reduced), "agreement": agreement}
+
+
+def _by_flood(distance: Field, lab: Field) -> _Hypothesis:
+    flood = stable_flood(distance)
+    return _Hypothesis(flood.mask, _measured(lab, flood.mask, flood.stability), "flood")
+
+
+def _by_grabcut(photo: Rgb, search: Rgb, lab: Field, barrier: Field, distance: Field | None) -> _Hypothesis:
+    """The surest of five GrabCuts, drawn again on a larger copy. Two of the other four must agree with it."""
     size = (search.shape[1], search.shape[0])
     regions = cv2.resize(boundary_saliency(to_lab(_reduced(search, _SIDE_OF_SUPERPIXELS))), size)
-    both = stretch(regions + cv2.resize(stretch(barrier), size))
+    crossings = cv2.resize(stretch(barrier), size)
+    both = stretch(regions + crossings)
     perceptual = lab_picture(lab)
-    mask = tidy(cut_salient(perceptual, both, bottom_open=True))
-    rivals = (
-        cut_salient(perceptual, regions, bottom_open=False),
-        cut_salient(perceptual, both, bottom_open=False),
-        cut_salient(search, both, bottom_open=True),
+    cuts = (
+        cut_salient(perceptual, both, otsu_level(both)),
+        cut_salient(perceptual, both, triangle_level(both)),
+        cut_salient(perceptual, crossings, frame_level(crossings)),
+        cut_salient(search, both, frame_level(both)),
+        cut_salient(search, both, otsu_level(both)),
     )
-    agreement = min(overlap(mask, tidy(rival)) for rival in rivals)
-    mask = tidy(drop_spurs(mask, both, otsu_level(both)))
-    mask, outline_lab = _outlined(photo, mask)
-    measures = {**shape_measures(mask), **colour_measures(outline_lab, mask), "agreement": agreement}
+    masks = [tidy(drop_spurs(tidy(cut), both, otsu_level(both))) for cut in cuts]
+    hypotheses = [
+        _Hypothesis(mask, _measured(lab, mask, _second_best_overlap(i, masks)), "grabcut")
+        for i, mask in enumerate(masks)
+    ]
+    best = max(hypotheses, key=_sureness)
+    mask = _outlined(photo, best.mask)
+    # An outline that does not survive being drawn again was not sure either.
+    agreement = min(best.measures["agreement"], overlap(resize_mask(mask, size), best.mask))
+    measures = _measured(lab, mask, agreement)
     if distance is not None:
         measures["unexplained"] = _unexplained(distance, mask)
     return _Hypothesis(mask, measures, "grabcut")
 
 
-def _outlined(photo: Rgb, mask: Mask) -> tuple[Mask, Field]:
-    """The outline drawn again on a larger copy, and that copy in Lab."""
+def _second_best_overlap(index: int, masks: Sequence[Mask]) -> float:
+    return sorted(overlap(masks[index], other) for i, other in enumerate(masks) if i != index)[-2]
+
+
+def _outlined(photo: Rgb, mask: Mask) -> Mask:
+    """The outline drawn again on a larger copy."""
     larger = _levelled(_reduced(photo, _SIDE_OF_OUTLINE))
-    lab = to_lab(larger)
     margin = max(3, round(0.015 * max(larger.shape)))
     grown = resize_mask(mask, (larger.shape[1], larger.shape[0]))
-    return tidy(redraw(lab_picture(lab), grown, margin)), lab
+    return tidy(redraw(lab_picture(to_lab(larger)), grown, margin))
 
 
 def _unexplained(distance: Field, mask: Mask) -> float:

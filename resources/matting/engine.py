@@ -50,10 +50,12 @@ class MatteThresholds:
     min_area, max_area: share of the picture that the product covers.
     side_contact: share of one side of the frame that the product touches: more, and it is cut off by the frame.
     parts: separate pieces of at least 5 % of the largest.
-    agreement: overlap (IoU) of the outlines that independent methods found.
+    agreement: overlap (IoU) with what other methods found.
     shared_colours: Bhattacharyya overlap of the colours inside and outside (0 disjoint, 1 the same).
     background_inside: share of the inside that looks like the background beside it.
     weak_outline: share of the outline along which inside and outside hardly differ.
+    faint_outline: share of the outline that runs through a shade instead of along an edge.
+    loose_edges: edges beside the product as strong as its own outline, relative to the outline's length.
     unexplained: what else stands out from a plain background but was not taken, relative to the product.
     softness: share of the matte that is neither clearly product nor clearly background.
     """
@@ -63,10 +65,12 @@ class MatteThresholds:
     max_area: float = 0.95
     side_contact: float = 0.05
     parts: float = 4.0
-    agreement: float = 0.80
+    agreement: float = 0.87
     shared_colours: float = 0.34
-    background_inside: float = 0.20
+    background_inside: float = 0.15
     weak_outline: float = 0.14
+    faint_outline: float = 0.15
+    loose_edges: float = 0.20
     unexplained: float = 0.10
     softness: float = 0.35
 
@@ -164,6 +168,25 @@ _RULES = (
         "lower",
         0.0,
         "Along {value} of the outline the product hardly differs from the background (at most {limit})",
+        _PLAIN_BACKGROUND,
+        ".0%",
+    ),
+    _Rule(
+        "faint_outline",
+        "faint_outline",
+        "lower",
+        0.0,
+        "{value} of the outline runs through a shadow or a blur instead of along an edge (at most {limit})",
+        "Take the photo in soft, even light, with the product in focus.",
+        ".0%",
+    ),
+    _Rule(
+        "loose_edges",
+        "loose_edges",
+        "lower",
+        0.0,
+        "Beside what was cut out there are other strong edges, {value} of its outline's length (at most {limit}): "
+        "a part of the product may be missing, or other things lie about",
         _PLAIN_BACKGROUND,
         ".0%",
     ),

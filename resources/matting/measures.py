@@ -16,6 +16,9 @@ Field = NDArray[np.float32]
 
 # Lab distance under which two colours count as hardly different.
 _SAME_COLOUR = 6.0
+# Edges under this strength (Lab units a pixel) are shades.
+_FAINT_EDGE = 3.0
+COLOUR_MEASURES = ("shared_colours", "background_inside", "weak_outline", "faint_outline", "loose_edges")
 _BINS = 40
 _BIN_WIDTH = 6.0
 _TINY = 1e-5
@@ -43,17 +46,50 @@ def own_alpha_measures(alpha: Alpha) -> dict[str, float]:
 
 
 def colour_measures(lab: Field, mask: Mask) -> dict[str, float]:
-    """shared_colours, background_inside and weak_outline of a mask over its picture (Lab float32, same size).
+    """How a mask fits its picture: shared_colours, background_inside, weak_outline, faint_outline, loose_edges.
 
+    lab: float32 HxWx3 of the mask's size, some 320 px on the long side: windows and edge strengths go by that.
     A mask that is empty or full gets the worst value of each.
     """
     if mask.all() or not mask.any():
-        return {"shared_colours": 1.0, "background_inside": 1.0, "weak_outline": 1.0}
-    return {
-        "shared_colours": _shared_colours(lab, mask),
-        "background_inside": _background_inside(lab, mask),
-        "weak_outline": _weak_outline(lab, mask),
-    }
+        return dict.fromkeys(COLOUR_MEASURES, 1.0)
+    edges = _edge_strength(lab)
+    near_edge = cv2.dilate(edges, np.ones((5, 5), np.uint8))
+    outline = mask & ~_shrunk(mask, 1)
+    values = (
+        _shared_colours(lab, mask),
+        _background_inside(lab, mask),
+        _weak_outline(lab, mask, outline),
+        _faint_outline(near_edge, mask, outline),
+        _loose_edges(edges, near_edge, mask, outline),
+    )
+    return dict(zip(COLOUR_MEASURES, values, strict=True))
+
+
+def _edge_strength(lab: Field) -> Field:
+    """Lab units a pixel."""
+    smooth = cv2.GaussianBlur(lab, (0, 0), 0.7)
+    across, down = cv2.Sobel(smooth, cv2.CV_32F, 1, 0) / 8, cv2.Sobel(smooth, cv2.CV_32F, 0, 1) / 8
+    return np.sqrt((across * across + down * down).sum(axis=2))
+
+
+def _faint_outline(near_edge: Field, mask: Mask, outline: Mask) -> float:
+    """Share of the outline that runs through a shade instead of along an edge."""
+    # Not along the frame: the photo ends there, not the product.
+    beyond = cv2.blur((~_grown(mask, 3)).astype(np.float32), (9, 9))
+    judged = outline & (beyond > 0.02)
+    return float((near_edge[judged] < _FAINT_EDGE).mean()) if judged.any() else 1.0
+
+
+def _loose_edges(edges: Field, near_edge: Field, mask: Mask, outline: Mask) -> float:
+    """Edges near the mask but not its own, as strong as its own, relative to the length of its outline."""
+    contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    hull = np.zeros(mask.shape, np.uint8)
+    cv2.fillConvexPoly(hull, cv2.convexHull(np.vstack(contours)), 1)
+    reach = int(0.15 * max(mask.shape)) | 1
+    around = (cv2.dilate(hull, np.ones((reach, reach), np.uint8)) > 0) & ~_grown(mask, 4)
+    strong = max(2.0, 0.6 * float(np.median(near_edge[outline])))
+    return float((around & (edges > strong)).sum() / outline.sum())
 
 
 def _shared_colours(lab: Field, mask: Mask) -> float:
@@ -79,15 +115,15 @@ def _background_inside(lab: Field, mask: Mask) -> float:
     return float((distance < np.maximum(_SAME_COLOUR, spread))[inside].mean())
 
 
-def _weak_outline(lab: Field, mask: Mask) -> float:
+def _weak_outline(lab: Field, mask: Mask, outline: Mask) -> float:
     """Share of the outline where the mean colours to its two sides hardly differ."""
     inner, _ = _local_mean(lab, mask, 7)
     outer, weight = _local_mean(lab, ~_grown(mask, 1), 7)
-    outline = mask & ~_shrunk(mask, 1) & (weight > 0.02)
-    if not outline.any():
+    judged = outline & (weight > 0.02)
+    if not judged.any():
         return 1.0
     step = np.sqrt(((inner - outer) ** 2).sum(axis=2))
-    return float((step[outline] < _SAME_COLOUR).mean())
+    return float((step[judged] < _SAME_COLOUR).mean())
 
 
 def _local_mean(values: Field, where: Mask, window: int) -> tuple[Field, Field]:

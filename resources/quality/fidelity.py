@@ -29,6 +29,8 @@ F32 = NDArray[np.float32]
 _SIDE = 640  # the product's longer side, in pixels, while comparing
 _MARGIN = 0.3  # surroundings looked at for growth, share of that side
 _BLOCK = 0.06  # a block, share of that side
+# Share of a block that the product must cover to be judged there. Structure needs more pixels than colour does.
+_STRUCTURE_COVER, _COLOUR_COVER = 0.5, 0.25
 _OPAQUE = 242  # alpha from which a photo's pixel is the product alone
 _MIN_PIXELS = 150  # fewer say nothing
 _KNOWN_FEATURES = 60  # with so many points of its own a product is found if it is there
@@ -208,14 +210,14 @@ def _appearance(pair: Aligned, limits: FidelityThresholds) -> list[_Check]:
     difference = delta_e_2000(expected, shown).astype(np.float32)
     # Colour is compared after smoothing, so that a slightly lost registration does not read as a wrong colour.
     shift = _smoothed(shown[..., 1:], mask) - _smoothed(expected[..., 1:], mask)
-    block_shift = _block_mean(shift, mask, pair.side)
+    block_shift = _block_mean(shift, mask, pair.side, _COLOUR_COVER)
     return _appearance_checks(
         limits,
-        float(_block_mean(ssim, mask, pair.side).min()),
+        float(_block_mean(ssim, mask, pair.side, _STRUCTURE_COVER).min()),
         float(np.median(np.linalg.norm(shift[inside], axis=1))),
         float(np.linalg.norm(block_shift, axis=1).max()),
         float(difference[inside].mean()),
-        float(_block_mean(difference, mask, pair.side).max()),
+        float(_block_mean(difference, mask, pair.side, _COLOUR_COVER).max()),
         _detail_kept(expected[..., 0], shown[..., 0], inside),
     )
 
@@ -254,7 +256,8 @@ def _interior(pair: Aligned) -> NDArray[np.bool_]:
 
 
 def _grey(rgb: U8) -> F32:
-    return cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    """Lightness for the comparison of structure, smoothed so that half a pixel's shift of fine lines is no damage."""
+    return cv2.GaussianBlur(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY).astype(np.float32), (0, 0), 0.8)
 
 
 def _masked_ssim(x: F32, y: F32, mask: F32) -> F32:
@@ -278,16 +281,17 @@ def _smoothed(image: F32, mask: F32) -> F32:
     return cv2.GaussianBlur(image * mask[..., None], (0, 0), 1.5) / weight
 
 
-def _block_mean(values: F32, mask: F32, side: float) -> F32:
+def _block_mean(values: F32, mask: F32, side: float, cover_least: float) -> F32:
     """Mean of values (H, W) or (H, W, C) over the product's part of every block that is covered well enough.
 
-    Returns (N,) or (N, C). A thin product covers no block well: its best covered ones count.
+    Returns (N,) or (N, C). cover_least: share of a block that the product must cover; of a thin product, which covers
+    no block well, the best covered blocks count.
     """
     size = max(8, int(_BLOCK * side))
     cover = cv2.blur(mask, (size, size), borderType=cv2.BORDER_CONSTANT)
     weighted = values * (mask if values.ndim == 2 else mask[..., None])
     sums = cv2.blur(weighted, (size, size), borderType=cv2.BORDER_CONSTANT)
-    enough = cover >= min(0.2, 0.8 * float(cover.max()))
+    enough = cover >= min(cover_least, 0.8 * float(cover.max()))
     return sums[enough] / (cover[enough] if values.ndim == 2 else cover[enough][:, None])
 
 

@@ -176,8 +176,8 @@ def _shadow(lightness: F32, alpha: U8) -> float:
     free = alpha < 8
     if not (under & free).any() or not (beside & free).any():
         return 0.5  # nothing to compare: neither good nor bad
-    drop = float(np.median(lightness[beside & free]) - np.percentile(lightness[under & free], 20))
-    return drop / 8
+    drop = float(np.median(lightness[beside & free]) - np.percentile(lightness[under & free], 5))
+    return drop / 7
 
 
 def _sharpness(candidate: Candidate) -> float:
