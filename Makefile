@@ -21,7 +21,6 @@ types: $(VENV)/.dev
 
 dev: $(VENV)/.base  ## the Dagster UI with its daemon on http://localhost:3000, over the sample catalog
 	$(BIN)/python -m catalog_assets.sample_catalog demo
-	mkdir -p demo/.dagster && cp -n deploy/dagster.sqlite.yaml demo/.dagster/dagster.yaml || true
 	DAGSTER_HOME=$(CURDIR)/demo/.dagster CATALOG_ROOT=$(CURDIR)/demo $(BIN)/dagster dev -h 127.0.0.1 -p 3000
 
 bench: $(VENV)/.dev  ## figures, as CPU seconds or ratios within one run

@@ -35,7 +35,7 @@ def campaign_line(campaign: Campaign, batch: int) -> LineInfo:
         prefix=(campaign.name,),
         batch=batch,
         make_stages=lambda context: campaign_stages(context, campaign),
-        upstream=(dg.AssetKey([Cutout.asset]),),
+        upstream=dg.AssetKey([Cutout.asset]),
         assets=(
             AssetInfo(
                 name=SceneVariants.asset,

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 
 DONE, SOME_STOPPED, COULD_NOT_RUN = 0, 1, 2
+INTERRUPTED = 130  # as shells have it for Ctrl-C
 
 root_option = click.option(
     "--root", envvar="CATALOG_ROOT", default="catalog", show_default=True, help="Catalog folder or s3://bucket/prefix."
@@ -34,7 +35,24 @@ root_option = click.option(
 sku_option = click.option("--sku", "skus", multiple=True, help="Only this SKU; may be given several times.")
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class OneLineGroup(click.Group):
+    """Click's group, but what is wrong with a call is told in one line, like everything that keeps us from running."""
+
+    def main(self, *args: Any, **kwargs: Any) -> NoReturn:
+        try:
+            status = super().main(*args, **{**kwargs, "standalone_mode": False})
+        except click.exceptions.NoArgsIsHelpError as error:
+            error.show()
+            status = COULD_NOT_RUN
+        except click.ClickException as error:
+            _stop(f"{error.format_message()} See --help.")
+        except click.Abort:
+            _say("catalog: interrupted", err=True)
+            status = INTERRUPTED
+        sys.exit(status)
+
+
+@click.group(cls=OneLineGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--debug", is_flag=True, help="Show tracebacks and log lines.")
 def cli(debug: bool) -> None:
     """Refreshes a shop's product pictures: photo, mask, cut-out, scenes, finals, marketplace export."""
@@ -45,9 +63,17 @@ def cli(debug: bool) -> None:
         logging.disable(logging.CRITICAL)
 
 
+def _say(text: str, *, err: bool = False) -> None:
+    """One line of output, whatever names and files brought into the text: no line breaks, no terminal control."""
+    from resources.names import clean_text
+
+    indent = len(text) - len(text.lstrip(" "))
+    click.echo(" " * indent + clean_text(text), err=err)
+
+
 def _stop(message: str) -> NoReturn:
     """End with status 2 and one clear line."""
-    click.echo(f"catalog: {' '.join(message.split())}", err=True)
+    _say(f"catalog: {message}", err=True)
     sys.exit(COULD_NOT_RUN)
 
 
@@ -56,24 +82,34 @@ def command(function: Callable[P, int]) -> Callable[P, None]:
 
     @wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
-        from catalog_assets.environment import EnvironmentSettingError
-        from catalog_assets.refresh import RefreshError
-        from catalog_assets.settings import SettingsError
-        from resources.store import StoreError
-
         try:
             status = function(*args, **kwargs)
-        except (EnvironmentSettingError, RefreshError, SettingsError, StoreError) as error:
-            if os.environ.get("CATALOG_DEBUG"):
+        except click.ClickException:
+            raise
+        except Exception as error:
+            said = _explained(error)
+            if not said or os.environ.get("CATALOG_DEBUG"):
                 raise
-            _stop(str(error))
-        except OSError as error:
-            if os.environ.get("CATALOG_DEBUG"):
-                raise
-            _stop(f"{error.strerror or error}: {error.filename or ''}")
+            _stop(said)
         sys.exit(status)
 
     return run
+
+
+def _explained(error: Exception) -> str:
+    """What kept a command from running, for its user; "" for an error of the program."""
+    from catalog_assets.environment import EnvironmentSettingError
+    from catalog_assets.settings import SettingsError
+    from resources.store import StoreError
+
+    if isinstance(error, (EnvironmentSettingError, SettingsError, StoreError)):
+        return str(error)
+    if isinstance(error, OSError):
+        return f"{error.strerror or error}: {error.filename or ''}"
+    # Only now: this reads all definitions, which a wrong environment variable (above) keeps from loading.
+    from catalog_assets.refresh import RefreshError
+
+    return str(error) if isinstance(error, RefreshError) else ""
 
 
 def _campaigns() -> Campaigns:
@@ -82,7 +118,7 @@ def _campaigns() -> Campaigns:
 
     campaigns = load_campaigns(known_marketplaces=load_rules().rules)
     for problem in campaigns.problems:
-        click.echo(f"campaign left out: {problem.message}", err=True)
+        _say(f"campaign left out: {problem.message}", err=True)
     return campaigns
 
 
@@ -94,9 +130,9 @@ def _environment(root: str) -> Environment:
 
 
 def _store(root: str) -> CatalogStore:
-    from catalog_assets.definitions import build_resources
+    from catalog_assets.refresh import open_catalog
 
-    return build_resources(_environment(root)).catalog.open()
+    return open_catalog(_environment(root))
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -109,9 +145,11 @@ def _store(root: str) -> CatalogStore:
 @command
 def demo(root: str) -> int:
     """The whole line over the bundled sample catalog, through Dagster."""
-    from catalog_assets.refresh import Wish, refresh
+    from catalog_assets.refresh import RefreshError, Wish, refresh
     from catalog_assets.sample_catalog import copy_sample, expected, surprises
 
+    if root.startswith("s3://"):
+        raise RefreshError("The sample catalog is copied into a folder: name one with --root.")
     started = time.monotonic()
     copy_sample(Path(root))
     wish = Wish(campaigns=("evergreen", "winter"), show_progress=True)
@@ -121,7 +159,7 @@ def demo(root: str) -> int:
     click.echo(f"Took {time.monotonic() - started:.0f} s.")
     said = [*surprises(result.stopped, expected()), *result.broken_runs]
     for line in said:
-        click.echo(f"not as expected: {line}", err=True)
+        _say(f"not as expected: {line}", err=True)
     return SOME_STOPPED if said else DONE
 
 
@@ -145,17 +183,15 @@ def refresh(root: str, skus: Sequence[str], names: Sequence[str], force: bool) -
 @sku_option
 @command
 def retry(root: str, skus: Sequence[str]) -> int:
-    """A new attempt, with new seeds, at the SKUs in quarantine."""
+    """A new attempt, with new seeds, at the SKUs in quarantine (in the line that holds them) or at those named."""
     from catalog_assets.quarantine import quarantined
     from catalog_assets.refresh import Wish
     from catalog_assets.refresh import refresh as run
 
-    waiting = sorted({record.sku for record in quarantined(_store(root))})
-    chosen = tuple(skus) or tuple(waiting)
-    if not chosen:
+    if not skus and not quarantined(_store(root)):
         click.echo("Nothing is in quarantine.")
         return DONE
-    return _finish(run(_environment(root), _campaigns(), Wish(chosen, retry=True, show_progress=True)), root)
+    return _finish(run(_environment(root), _campaigns(), Wish(tuple(skus), retry=True, show_progress=True)), root)
 
 
 def _finish(result: Refreshed, root: str) -> int:
@@ -173,24 +209,28 @@ def _tell(result: Refreshed, root: str) -> None:
     for line, counts in result.counts.items():
         if counts:
             click.echo(f"{line}: " + ", ".join(f"{count} {status}" for status, count in sorted(counts.items())))
-    if result.skus and not result.made:
-        click.echo("Nothing new was made: everything is up to date.")
+    if not result.skus:
+        click.echo("No SKUs: there are no photos in the upload folder.")
+    elif not result.made:
+        click.echo("Nothing new was made: what can be made is up to date.")
     for note in result.notes:
-        click.echo(f"ignored: {note.path}: {note.message}")
+        _say(f"ignored: {note.message}")
     reviews = [record for record in result.stopped if record.rejection.is_review]
     rejections = [record for record in result.stopped if not record.rejection.is_review]
     for title, records in (("rejected", rejections), ("needs review", reviews)):
         if records:
             click.echo(f"\n{len(records)} {title}:")
         for record in records:
-            click.echo(f"  {record.sku} ({record.line}): {record.rejection.message} {record.rejection.hint}")
+            _say(f"  {record.sku} ({record.line}): {record.rejection.message} {record.rejection.hint}")
 
 
 def _where(root: str) -> None:
     from catalog_assets.refresh import open_hint
 
     def at(*parts: str) -> str:
-        return "/".join([root.rstrip("/"), *parts]) if root.startswith("s3://") else str(Path(root, *parts).absolute())
+        if root.startswith("s3://"):
+            return "/".join([root.rstrip("/"), *parts])
+        return str(Path(root, *parts).expanduser().absolute())
 
     click.echo(f"\ngallery:    {at('reports', 'gallery', 'index.html')}")
     click.echo(f"exports:    {at('exports')}")
@@ -265,12 +305,11 @@ def comply(file: str, marketplace: str, slot: str, as_json: bool) -> int:
 
 
 def _engines(matting: str = "") -> Any:
-    from dataclasses import replace
+    from catalog_assets.environment import read_environment
+    from resources.engines import Engines
 
-    from catalog_assets.definitions import build_resources
-
-    environment = _environment("catalog")
-    return build_resources(replace(environment, matting=matting) if matting else environment).engines
+    found = read_environment()
+    return Engines(profile=found.profile, matting=matting or found.matting, scenes=found.scenes)
 
 
 def _lines(results: Iterable[dict[str, Any]]) -> int:
@@ -287,10 +326,12 @@ def _one(result: dict[str, Any], as_json: bool, field: str) -> int:
     if as_json:
         click.echo(json.dumps(result, ensure_ascii=True, indent=1))
     else:
-        click.echo(f"{result[field]}: {result.get('message') or 'every measure is within its threshold'}")
+        _say(f"{result[field]}: {result.get('message') or 'every measure is within its threshold'}")
         for measure in result["measures"]:
             mark = "ok  " if measure["passed"] else "FAIL"
-            click.echo(f"  {mark} {measure['name']}: {measure['value']:g} (threshold {measure['threshold']})")
+            sign = "at least" if measure["better"] == "higher" else "at most"
+            limit = "" if measure["threshold"] is None else f" ({sign} {measure['threshold']:g})"
+            click.echo(f"  {mark} {measure['name']}: {measure['value']:g}{limit}")
     return DONE if result[field] == "accepted" else SOME_STOPPED
 
 
@@ -332,8 +373,9 @@ def _list_quarantine(root: str, *, reviews: bool) -> int:
     records = [record for record in quarantined(_store(root)) if record.rejection.is_review is reviews]
     for record in records:
         reason = record.rejection
-        click.echo(f"{record.sku}  [{record.line} / {reason.stage} / {reason.code}, since {record.since}]")
-        click.echo(f"  {reason.message}\n  {reason.hint}")
+        _say(f"{record.sku}  [{record.line} / {reason.stage} / {reason.code}, since {record.since}]")
+        _say(f"  {reason.message}")
+        _say(f"  {reason.hint}")
     if not records:
         click.echo("Nothing waits for review." if reviews else "Nothing is in quarantine.")
     return SOME_STOPPED if records else DONE
@@ -352,7 +394,8 @@ def trace(sku: str, root: str) -> int:
     store, campaigns = _store(root), _campaigns()
     found = trace_sku(store, campaigns, sku)
     if not found.known:
-        raise RefreshError(f"No SKU named {sku} is known in {root}.")
+        near = f" Did you mean {' or '.join(found.near)}?" if found.near else ""
+        raise RefreshError(f"No SKU named {sku} is known in {root}.{near}")
     click.echo(found.as_text())
     click.echo(f"page: {root.rstrip('/')}/{write_trace_page(store, found)}")
     return DONE
@@ -377,13 +420,12 @@ def campaigns() -> int:
     found = _campaigns()
     now = datetime.now(UTC)
     for campaign in found.active.values():
-        dates = (
-            f"{campaign.first_day or 'always'} to {campaign.last_day or 'open'}" if campaign.first_day else "all year"
-        )
+        limited = campaign.first_day or campaign.last_day
+        dates = f"{campaign.first_day or 'always'} to {campaign.last_day or 'open'}" if limited else "all year"
         state = "active" if campaign.is_active(now) else "not in season"
         period = f", period {campaign.last_period(now)}" if campaign.rotation != "none" else ""
         scenes = ", ".join(scene.template for scene in campaign.scenes)
-        click.echo(
+        _say(
             f"{campaign.name}: {campaign.title} ({dates}, {state}{period}); scenes {scenes}; "
             f"schedule {campaign.schedule or 'none'} {campaign.timezone}; for {', '.join(campaign.marketplaces)}"
         )

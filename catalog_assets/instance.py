@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import dagster as dg
 
-# Written into a home that the command line makes, so that `dagster dev` opens the same state in the same way.
-DAGSTER_YAML = """telemetry:
-  enabled: false
-"""
+# Copied into a home that has none, so that `dagster dev` opens the same state in the same way.
+DEFAULT_SETTINGS = Path(__file__).parent / "dagster.yaml"
 
 
 def dagster_home(root: str) -> Path:
@@ -23,7 +22,7 @@ def dagster_home(root: str) -> Path:
     if root.startswith("s3://"):
         cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
         return cache / "catalog-pictures" / hashlib.sha256(root.encode()).hexdigest()[:12]
-    return Path(root).absolute() / ".dagster"
+    return Path(root).expanduser().absolute() / ".dagster"
 
 
 @contextmanager
@@ -38,7 +37,7 @@ def open_instance(root: str) -> Iterator[dg.DagsterInstance]:
     home.mkdir(parents=True, exist_ok=True)
     settings = home / "dagster.yaml"
     if not settings.exists():
-        settings.write_text(DAGSTER_YAML)
+        shutil.copyfile(DEFAULT_SETTINGS, settings)
     os.environ["DAGSTER_HOME"] = str(home)
     try:
         with dg.DagsterInstance.get() as instance:

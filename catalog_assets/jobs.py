@@ -11,7 +11,7 @@ from pydantic import Field
 from catalog_assets.line import LineReport
 from catalog_assets.line_assets import LineInfo, open_context, work
 from catalog_assets.partitions import registered
-from catalog_assets.reporting import Reporter, conclude
+from catalog_assets.reporting import conclude
 from resources.catalog_resource import CatalogResource
 from resources.engines import Engines
 from resources.progress import Progress
@@ -54,7 +54,7 @@ def scattered_job(product: LineInfo, campaigns: Mapping[str, LineInfo]) -> dg.Jo
         total = LineReport()
         for info in lines:
             line = info.line(run_context)
-            reporter = Reporter(context, line, info.prefix, info.checks)
+            reporter = info.reporter(context, line)
             report = work(line, skus, run_context, progress, reporter.log)
             total.merge(report)
             if info is product:

@@ -34,7 +34,7 @@ class AssetInfo:
 
 @dataclass(frozen=True)
 class LineInfo:
-    """A line as Dagster sees it. prefix: of its asset keys. upstream: assets that its first asset reads."""
+    """A line as Dagster sees it. prefix: of its asset keys. upstream: what its first asset is made from."""
 
     name: str
     group: str
@@ -42,7 +42,7 @@ class LineInfo:
     assets: tuple[AssetInfo, ...]
     make_stages: MakeStages
     batch: int
-    upstream: tuple[dg.AssetKey, ...] = ()
+    upstream: dg.AssetKey | None = None
 
     @property
     def checks(self) -> dict[str, str]:
@@ -57,6 +57,22 @@ class LineInfo:
             stage for stage in self.make_stages(context) if selected is None or self.key(stage.asset) in selected
         )
         return Line(self.name, stages, Quarantine(context.store, self.name))
+
+    def reporter(
+        self,
+        context: dg.OpExecutionContext | dg.AssetExecutionContext,
+        line: Line,
+        checks: Mapping[str, str] | None = None,
+    ) -> Reporter:
+        """What tells Dagster of this line; checks: those to evaluate, by asset (default: all)."""
+        return Reporter(
+            context=context,
+            line=line,
+            prefix=self.prefix,
+            order=[asset.name for asset in self.assets],
+            upstream=self.upstream,
+            checks=self.checks if checks is None else checks,
+        )
 
 
 def line_assets(info: LineInfo, owners: Sequence[str]) -> dg.AssetsDefinition:
@@ -92,11 +108,11 @@ def line_assets(info: LineInfo, owners: Sequence[str]) -> dg.AssetsDefinition:
 
 
 def _specs(info: LineInfo, owners: Sequence[str]) -> Iterator[dg.AssetSpec]:
-    upstream: Sequence[dg.AssetKey] = info.upstream
+    upstream = info.upstream
     for asset in info.assets:
         yield dg.AssetSpec(
             key=info.key(asset.name),
-            deps=list(upstream),
+            deps=[upstream] if upstream else [],
             description=asset.description,
             group_name=info.group,
             code_version=asset.code_version,
@@ -106,7 +122,7 @@ def _specs(info: LineInfo, owners: Sequence[str]) -> Iterator[dg.AssetSpec]:
             skippable=True,
             partitions_def=SKU,
         )
-        upstream = [info.key(asset.name)]
+        upstream = info.key(asset.name)
 
 
 def _materialize(
@@ -121,7 +137,7 @@ def _materialize(
     skus = list(context.partition_keys)
     selected = {key.name for key in context.selected_asset_check_keys}
     checks = {asset: check for asset, check in info.checks.items() if check in selected}
-    reporter = Reporter(context, line, info.prefix, checks)
+    reporter = info.reporter(context, line, checks)
     if context.has_partition_key:
         results: list[StageResult] = []
         report = work(line, skus, run_context, progress, results.append)

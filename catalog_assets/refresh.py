@@ -15,14 +15,14 @@ from catalog_assets.definitions import build_definitions, build_resources, line_
 from catalog_assets.environment import Environment
 from catalog_assets.instance import dagster_home, open_instance
 from catalog_assets.jobs import REPORTS_JOB, SCATTERED_JOB
-from catalog_assets.line_assets import LineInfo
 from catalog_assets.partitions import FORCE_TAG, OUTCOME_TAG, contiguous_ranges, range_tags, register, registered
+from catalog_assets.product import PRODUCT
 from catalog_assets.quarantine import Quarantined, quarantined
 from catalog_assets.reporting import COUNT_TAG
 from catalog_assets.settings import load_settings
 from resources.engines import Engines
 from resources.names import display, sku_name
-from resources.store import CatalogStore
+from resources.store import UPLOADS, CatalogStore
 from resources.uploads import UploadNote, scan_uploads
 
 # More separate ranges than this are cheaper as one run of the scattered-SKU job.
@@ -55,7 +55,10 @@ class Refreshed:
 
 @dataclass(frozen=True)
 class Wish:
-    """What is wanted of a refresh. skus: empty for all. campaigns: empty for those active now."""
+    """What is wanted of a refresh. skus: empty for all. campaigns: empty for those active now.
+
+    retry: a new attempt at the SKUs; with none named, at those in quarantine, each in the line that holds it.
+    """
 
     skus: tuple[str, ...] = ()
     campaigns: tuple[str, ...] = ()
@@ -74,18 +77,54 @@ def refresh(environment: Environment, campaigns: Campaigns, wish: Wish) -> Refre
     load_settings(store)
     chosen = _chosen(campaigns, wish.campaigns)
     _check_engines(build_resources(environment).engines, [campaigns.active[name].engine for name in chosen])
-    _check_uploads(environment.root)
     uploads = scan_uploads(store)
+    if not uploads.skus:
+        _check_uploads(store)
     with open_instance(environment.root) as instance:
         register(instance, uploads.skus)
-        skus = _wanted(wish.skus, registered(instance))
+        order = registered(instance)
+        if wish.retry and not wish.skus:
+            tasks = _quarantine_tasks(quarantined(store), order, chosen, campaigns)
+        else:
+            tasks = [Task(chosen, _wanted(wish.skus, order), retry=wish.retry)]
+        result = Refreshed(skus=len({sku for task in tasks for sku in task.skus}), notes=uploads.notes)
         runner = _Runner(environment, campaigns, instance, wish)
-        result = Refreshed(skus=len(skus), notes=uploads.notes)
-        product, lines = line_infos(environment, campaigns)
-        runner.run([product, *(lines[name] for name in chosen)], skus, result)
+        for task in tasks:
+            runner.run(task, result)
         runner.reports(result)
-    result.stopped = _stopped(store, skus, ["product", *chosen])
+    covered = {(line, sku) for task in tasks for line in (PRODUCT, *task.campaigns) for sku in task.skus}
+    result.stopped = [record for record in quarantined(store) if (record.line, record.sku) in covered]
     return result
+
+
+@dataclass(frozen=True)
+class Task:
+    """SKUs, in partition order, that go through the product line and these campaigns together."""
+
+    campaigns: Sequence[str]
+    skus: Sequence[str]
+    retry: bool = False
+
+
+def _quarantine_tasks(
+    held: Sequence[Quarantined], order: Sequence[str], chosen: Sequence[str], campaigns: Campaigns
+) -> list[Task]:
+    """What a retry of the quarantine does: no SKU gets new pictures where it has good ones.
+
+    A photo that was refused goes through everything again. A SKU that a campaign refused gets a new attempt in that
+    campaign only; if the campaign is no longer there, so is the need.
+    """
+    by_line: dict[str, set[str]] = {}
+    for record in held:
+        by_line.setdefault(record.line, set()).add(record.sku)
+    tasks = []
+    for line, skus in sorted(by_line.items()):
+        known = [sku for sku in order if sku in skus]
+        if line == PRODUCT:
+            tasks.append(Task(chosen, known))
+        elif line in campaigns.active:
+            tasks.append(Task([line], known, retry=True))
+    return [task for task in tasks if task.skus]
 
 
 def open_catalog(environment: Environment) -> CatalogStore:
@@ -98,11 +137,12 @@ def open_catalog(environment: Environment) -> CatalogStore:
     return store
 
 
-def _check_uploads(root: str) -> None:
-    uploads = Path(root, "uploads")
-    if not root.startswith("s3://") and not uploads.is_dir():
+def _check_uploads(store: CatalogStore) -> None:
+    """No photos at all is worth an error where the folder itself is missing: then the root is probably wrong."""
+    if UPLOADS not in store.children():
         raise RefreshError(
-            f"No folder {display(str(uploads))} was found: put the photos there, as <sku>.jpg or <sku>/<view>.jpg."
+            f"No folder {display(store.root)}/{UPLOADS} was found: "
+            "put the photos there, as <sku>.jpg or <sku>/<view>.jpg."
         )
 
 
@@ -135,11 +175,6 @@ def _wanted(names: Sequence[str], order: Sequence[str]) -> list[str]:
     return [sku for sku in order if not names or sku in set(keys.values())]
 
 
-def _stopped(store: CatalogStore, skus: Iterable[str], lines: Sequence[str]) -> list[Quarantined]:
-    wanted = set(skus)
-    return [record for record in quarantined(store) if record.sku in wanted and record.line in lines]
-
-
 class _Runner:
     """Runs lines in this process: ranges of neighbours as Dagster's range runs, scattered SKUs as one job."""
 
@@ -150,27 +185,24 @@ class _Runner:
         self.wish = wish
         definitions = build_definitions(environment, campaigns, show_progress=wish.show_progress)
         self.repository = definitions.get_repository_def()
+        self.product, self.lines = line_infos(environment, campaigns)
 
-    def run(self, lines: Sequence[LineInfo], skus: Sequence[str], result: Refreshed) -> None:
-        if not skus:
+    def run(self, task: Task, result: Refreshed) -> None:
+        if not task.skus:
             return
         order = registered(self.instance)
-        scattered = len(contiguous_ranges(skus, order, len(order))) > MOST_RANGES
-        if scattered or self.wish.retry:
-            self._scattered(lines, skus, result)
+        scattered = len(contiguous_ranges(task.skus, order, len(order))) > MOST_RANGES
+        if scattered or task.retry:
+            self._scattered(task, result)
             return
-        for line in lines:
-            for first, last, _ in contiguous_ranges(skus, order, line.batch):
+        for line in [self.product, *(self.lines[name] for name in task.campaigns)]:
+            for first, last, _ in contiguous_ranges(task.skus, order, line.batch):
                 self._execute(f"{line.name}_line_job", result, line.name, tags=range_tags(first, last))
 
-    def _scattered(self, lines: Sequence[LineInfo], skus: Sequence[str], result: Refreshed) -> None:
-        config = {
-            "skus": list(skus),
-            "campaigns": [line.name for line in lines[1:]],
-            "retry": self.wish.retry,
-        }
+    def _scattered(self, task: Task, result: Refreshed) -> None:
+        config = {"skus": list(task.skus), "campaigns": list(task.campaigns), "retry": task.retry}
         ops = {"ops": {"refresh_scattered_skus": {"config": config}}}
-        self._execute(SCATTERED_JOB, result, "scattered", config=ops)
+        self._execute(SCATTERED_JOB, result, " + ".join([PRODUCT, *task.campaigns]), config=ops)
 
     def reports(self, result: Refreshed) -> None:
         self._execute(REPORTS_JOB, result, "reports")
@@ -218,5 +250,5 @@ def with_root(environment: Environment, root: str | None) -> Environment:
 
 def open_hint(root: str) -> str:
     """The command that opens the Dagster UI on a catalog."""
-    where = root if root.startswith("s3://") else str(Path(root).absolute())
+    where = root if root.startswith("s3://") else str(Path(root).expanduser().absolute())
     return f"DAGSTER_HOME={dagster_home(root)} CATALOG_ROOT={where} dagster dev"

@@ -23,12 +23,18 @@ class Reporter:
     A range run logs an event per SKU (`log`): exactly the SKUs that passed are materialized. A run of one
     partition returns results instead (`results`), because only then may a downstream line follow in the same run;
     doing both would record every materialization twice.
+    order: all assets of the line, selected or not. upstream: what the first of them is made from.
     """
 
     context: dg.OpExecutionContext | dg.AssetExecutionContext
     line: Line
     prefix: Sequence[str]
+    order: Sequence[str]
+    upstream: dg.AssetKey | None = None
     checks: Mapping[str, str] = field(default_factory=dict)
+    _versions: dict[str, str] = field(default_factory=dict)
+    _last_stage: str = ""
+    _pointer: int | None = None
 
     def key(self, asset: str) -> dg.AssetKey:
         return dg.AssetKey([*self.prefix, asset])
@@ -41,13 +47,10 @@ class Reporter:
                     asset_key=self.key(result.stage),
                     partition=result.sku,
                     metadata=metadata(result),
-                    tags={
-                        # log_event carries no versions by itself: without these the UI shows stale as fresh.
-                        "dagster/code_version": self._code_version(result.stage),
-                        "dagster/data_version": result.data_version or result.status,
-                    },
+                    tags=self._provenance(result),
                 )
             )
+            self._versions[result.sku] = result.data_version or result.status
         if result.stage in self.checks and result.check is not None:
             self.context.log_event(
                 dg.AssetCheckEvaluation(  # type: ignore[arg-type]  # taken since 1.5, its annotation lags behind
@@ -84,6 +87,31 @@ class Reporter:
                 metadata=check_metadata(result),
                 description=result.rejection.message if result.rejection else None,
             )
+
+    def _provenance(self, result: StageResult) -> dict[str, str]:
+        """The version tags that Dagster puts on an asset's results itself, but not on logged events.
+
+        Without the first two the UI shows stale as fresh; without the other two it shows everything as unsynced.
+        The event pointer says up to which event the upstream was seen: the last one there is.
+        """
+        tags = {
+            "dagster/code_version": self._code_version(result.stage),
+            "dagster/data_version": result.data_version or result.status,
+        }
+        upstream = self._upstream(result.stage)
+        if upstream is not None:
+            if result.stage != self._last_stage or self._pointer is None:
+                self._pointer = self.context.instance.event_log_storage.get_maximum_record_id()
+            name = upstream.to_user_string()
+            tags[f"dagster/input_data_version/{name}"] = self._versions.get(result.sku, "unknown")
+            tags[f"dagster/input_event_pointer/{name}"] = str(self._pointer or 0)
+        self._last_stage = result.stage
+        return tags
+
+    def _upstream(self, asset: str) -> dg.AssetKey | None:
+        """The asset that this one of the line is made from."""
+        place = self.order.index(asset)
+        return self.key(self.order[place - 1]) if place else self.upstream
 
     def _code_version(self, asset: str) -> str:
         return next(stage.code_version for stage in self.line.stages if stage.asset == asset)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
 
+from catalog_assets.instance import open_instance
+from catalog_assets.partitions import register
 from catalog_assets.quarantine import Quarantined
+from resources.store import open_store
+from resources.uploads import scan_uploads
 
 SAMPLE = Path(__file__).parent / "sample"
 
@@ -57,3 +62,15 @@ def surprises(stopped: Iterable[Quarantined], want: Expected) -> list[str]:
             said.append(f"{sku} was rejected as {reason.code} ({reason.message}), expected {wanted}.")
     said += [f"{sku} needs review, which was not expected." for sku in sorted(reviews - want.may_need_review)]
     return said
+
+
+def main() -> None:
+    """Copy the sample to the folder named on the command line and register its SKUs, ready for the Dagster UI."""
+    root = Path(sys.argv[1])
+    copy_sample(root)
+    with open_instance(str(root)) as instance:
+        register(instance, scan_uploads(open_store(str(root))).skus)
+
+
+if __name__ == "__main__":
+    main()

@@ -5,69 +5,96 @@ from __future__ import annotations
 import csv
 import io
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from os import cpu_count
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+import numpy as np
 
 from catalog_assets.settings import SettingsError
 from resources.engines import Engines
 from resources.imaging.alpha import make_cutout
-from resources.imaging.decode import Limits, Photo, decode_photo
+from resources.imaging.decode import Limits, Photo, decode_photo, read_header
 from resources.imaging.encode import jpeg, png_rgba, webp_lossless
 from resources.matting.engine import Matte, MatteThresholds, judge_matte
 from resources.matting.measures import own_alpha_measures
 from resources.verdicts import NEEDS_REVIEW, Rejection, Verdict
 
+T = TypeVar("T")
+
 # A final or a mask is judged at its own size, not at that of a photo: no lower limit but that there is something.
 ANY_PICTURE = Limits(min_side=16)
+# A matte may have been made at another size than the photo, but not of another shape.
+ASPECT_TOLERANCE = 0.02
 
 
 def read_picture(path: Path, limits: Limits) -> Photo | Rejection:
     """A picture from a file, or why it cannot be used. A missing or unreadable file is a rejection too."""
     try:
         data = path.read_bytes()
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
         return Rejection(
             code="not_found" if isinstance(error, FileNotFoundError) else "unreadable_file",
-            message=f"The file could not be read: {error.strerror or error}.",
+            message=f"The file could not be read: {getattr(error, 'strerror', None) or error}.",
             hint="Check the name and that you may read it.",
         )
     return decode_photo(data, limits)
 
 
 def cut_out_files(photos: Sequence[Path], folder: Path, engines: Engines) -> Iterator[dict[str, Any]]:
-    """Cut out each photo into `folder/<stem>.png`: file, status, engine, confidence, seconds, reason, in order."""
-    engine = engines.matting_engine()
+    """Cut out each photo into `folder/<stem>.png`: file, status, engine, confidence, seconds, reason, in order.
+
+    Raises SettingsError for an unknown engine.
+    """
+    engine = _known(engines.matting_engine)
     folder.mkdir(parents=True, exist_ok=True)
+    sources = {photo.resolve() for photo in photos}
     taken: set[str] = set()
     jobs = []
     for photo in photos:
         target = folder / f"{photo.stem}.png"
-        jobs.append((photo, None if str(target).casefold() in taken else target))
+        jobs.append((photo, target, _name_problem(target, taken, sources)))
         taken.add(str(target).casefold())
     with ThreadPoolExecutor(max_workers=2) as pool:
-        yield from pool.map(lambda job: _cut_out_file(job[0], job[1], engine), jobs)
+        yield from pool.map(lambda job: _cut_out_file(job[0], job[1], job[2], engine), jobs)
 
 
-def _cut_out_file(photo: Path, target: Path | None, engine: Any) -> dict[str, Any]:
-    started = time.perf_counter()
-    picture: Photo | Rejection
-    if target is None:
-        picture = Rejection(
+def _known(engine: Callable[[], T]) -> T:
+    """An engine as it is configured. Raises SettingsError, naming the known ones, if there is none of that name."""
+    try:
+        return engine()
+    except ValueError as error:
+        raise SettingsError(str(error)) from error
+
+
+def _name_problem(target: Path, taken: set[str], sources: set[Path]) -> Rejection | None:
+    """Why a cut-out must not be written under this name: another one, or somebody's photo, would be lost."""
+    if str(target).casefold() in taken:
+        return Rejection(
             "duplicate_name",
             "Another photo of this call has the same name up to its extension, and would be overwritten.",
             "Rename one of them, or give them different output folders.",
         )
-    else:
-        picture = read_picture(photo, Limits())
+    if target.resolve() in sources:
+        return Rejection(
+            "overwrites_photo",
+            "The cut-out would be written over a photo of this call.",
+            "Give another output folder with -o.",
+        )
+    return None
+
+
+def _cut_out_file(photo: Path, target: Path, problem: Rejection | None, engine: Any) -> dict[str, Any]:
+    started = time.perf_counter()
+    picture = problem or read_picture(photo, Limits())
     if isinstance(picture, Rejection):
         return _cutout_line(photo, "rejected", engine.name, 0.0, started, picture.code, picture.message, picture.hint)
     name, matte = _matte(picture, engine)
     verdict = judge_matte(matte.measures, MatteThresholds())
-    if target is not None and matte.alpha.any():
-        target.write_bytes(png_rgba(make_cutout(picture.rgb, matte.alpha)))
+    if matte.alpha.any():
+        target.write_bytes(png_rgba(_cutout(picture, matte.alpha)))
     reason = "" if verdict.accepted else verdict.code if verdict.code != NEEDS_REVIEW else verdict.decided_by
     return _cutout_line(photo, verdict.decision, name, verdict.score, started, reason, verdict.message, verdict.hint)
 
@@ -77,6 +104,11 @@ def _matte(picture: Photo, engine: Any) -> tuple[str, Matte]:
     if picture.alpha is not None:
         return "own_alpha", Matte(picture.alpha, own_alpha_measures(picture.alpha))
     return engine.name, engine.segment([picture.rgb])[0]
+
+
+def _cutout(picture: Photo, alpha: Any) -> Any:
+    """HxWx4 with straight alpha. A file that is a cut-out already keeps its own colours, as in the product line."""
+    return np.dstack([picture.rgb, alpha]) if picture.alpha is not None else make_cutout(picture.rgb, alpha)
 
 
 def _cutout_line(
@@ -95,7 +127,10 @@ def _cutout_line(
 
 
 def compose_file(cutout: Path, scene: str, seed: int, output: Path, engines: Engines) -> dict[str, Any]:
-    """Put a cut-out into a scene and write the picture. Raises SettingsError for an unknown scene or extension."""
+    """Put a cut-out into a scene and write the picture.
+
+    Raises SettingsError for an unknown scene, extension or engine, or if the output is the cut-out itself.
+    """
     from resources.scenes.engine import SceneJob, scene_seed
     from resources.scenes.templates import load_templates
 
@@ -105,6 +140,9 @@ def compose_file(cutout: Path, scene: str, seed: int, output: Path, engines: Eng
     writers = {".png": _png, ".webp": webp_lossless, ".jpg": jpeg, ".jpeg": jpeg}
     if output.suffix.lower() not in writers:
         raise SettingsError(f"{output.name}: the name must end with {', '.join(writers)}")
+    if output.resolve() == cutout.resolve():
+        raise SettingsError(f"{output.name} is the cut-out itself, and would be overwritten; give another name with -o")
+    engine = _known(engines.scene_engine)
     picture = read_picture(cutout, ANY_PICTURE)
     if isinstance(picture, Rejection):
         return {"file": str(cutout), "status": "rejected", "reason": picture.code, "message": picture.message}
@@ -115,8 +153,7 @@ def compose_file(cutout: Path, scene: str, seed: int, output: Path, engines: Eng
             "reason": "no_transparency",
             "message": "This picture has no transparent border, so it is no cut-out. Make one with `catalog cutout`.",
         }
-    engine = engines.scene_engine()
-    job = SceneJob(make_cutout(picture.rgb, picture.alpha), templates[scene], scene_seed(cutout.stem, scene, seed))
+    job = SceneJob(_cutout(picture, picture.alpha), templates[scene], scene_seed(cutout.stem, scene, seed))
     candidate = engine.compose([job])[0]
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_bytes(writers[output.suffix.lower()](candidate.rgb))
@@ -131,8 +168,6 @@ def compose_file(cutout: Path, scene: str, seed: int, output: Path, engines: Eng
 
 
 def _png(rgb: Any) -> bytes:
-    import numpy as np
-
     return png_rgba(np.dstack([rgb, np.full(rgb.shape[:2], 255, np.uint8)]))
 
 
@@ -154,24 +189,45 @@ def judge_files(original: Path, final: Path, matte: Path | None, engines: Engine
 
 def _matte_of(photo: Photo, matte: Path | None, engines: Engines) -> Any:
     """The alpha of the original (HxW uint8), from its file, its own transparency or the cut-out engine."""
-    import numpy as np
-    from PIL import Image
-
     if matte is None:
-        return _matte(photo, engines.matting_engine())[1].alpha
+        return _matte(photo, _known(engines.matting_engine))[1].alpha
     try:
-        with Image.open(io.BytesIO(matte.read_bytes()), formats=["PNG", "JPEG", "WEBP", "TIFF"]) as image:
-            if image.width * image.height > Limits().max_megapixels * 1_000_000:
-                raise ValueError(f"{image.width} x {image.height} pixels are too many")
-            grey = image.getchannel("A") if "A" in image.getbands() else image.convert("L")
-            alpha = np.asarray(grey, dtype=np.uint8)
-    except (OSError, ValueError, SyntaxError) as error:
-        return Rejection("bad_matte", f"The matte could not be read: {error}.", "Give a grey or transparent PNG.")
+        data = matte.read_bytes()
+    except (OSError, ValueError) as error:
+        return _bad_matte(f"The file could not be read: {getattr(error, 'strerror', None) or error}.")
+    header = read_header(data, ANY_PICTURE)
+    if isinstance(header, Rejection):
+        return _bad_matte(header.message)
+    try:
+        alpha = _grey(data)
+    except Exception as error:  # decoders answer damaged files with nearly any exception
+        return _bad_matte(f"The file could not be read: {error}.")
+    (height, width), (wanted_height, wanted_width) = alpha.shape, photo.rgb.shape[:2]
+    if abs(width * wanted_height / (height * wanted_width) - 1) > ASPECT_TOLERANCE:
+        return _bad_matte(f"It has {width} x {height} pixels, but the original has {wanted_width} x {wanted_height}.")
     if alpha.shape != photo.rgb.shape[:2]:
         import cv2
 
         alpha = cv2.resize(alpha, photo.rgb.shape[1::-1], interpolation=cv2.INTER_AREA)
     return alpha
+
+
+def _bad_matte(what: str) -> Rejection:
+    return Rejection("bad_matte", what, "Give a grey or transparent PNG, as large as the upright original.")
+
+
+def _grey(data: bytes) -> Any:
+    """The transparency of a picture if it has any, else its grey levels; HxW uint8."""
+    from PIL import Image
+
+    with Image.open(io.BytesIO(data), formats=["PNG", "JPEG", "WEBP", "TIFF"]) as image:
+        if image.mode.startswith("I"):  # 16 bits a pixel; Pillow would cut them off instead of scaling them
+            return (np.asarray(image).astype(np.float64) / 257).round().clip(0, 255).astype(np.uint8)
+        if image.has_transparency_data:
+            alpha = np.asarray(image.convert("RGBA").getchannel("A"), dtype=np.uint8)
+            if alpha.min() < 255:
+                return alpha
+        return np.asarray(image.convert("L"), dtype=np.uint8)
 
 
 def _unusable(name: str, reason: Rejection) -> dict[str, Any]:
@@ -189,22 +245,31 @@ def judge_pairs(table: Path, base: Path | None, engines: Engines) -> Iterator[di
     final is relative to the file, original and matte to `base`. Raises SettingsError for a table without them.
     """
     here = table.parent
-    with table.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        missing = {"final", "original"} - set(reader.fieldnames or ())
-        if missing:
-            raise SettingsError(
-                f"{table.name}: no column {', '.join(sorted(missing))}; final, original, matte expected"
-            )
-        rows = list(reader)
+    rows = _rows(table)
 
     def one(row: dict[str, str]) -> dict[str, Any]:
         matte = (base or here) / row["matte"] if row.get("matte") else None
-        result = judge_files((base or here) / row["original"], here / row["final"], matte, engines)
-        return {"final": row["final"], **result}
+        # An empty cell names the folder, which is no picture: that row is rejected, and says so.
+        original, final = row["original"] or "", row["final"] or ""
+        return {"final": final, **judge_files((base or here) / original, here / final, matte, engines)}
 
     with ThreadPoolExecutor(max_workers=cpu_count() or 1) as pool:
         yield from pool.map(one, rows)
+
+
+def _rows(table: Path) -> list[dict[str, str]]:
+    """The rows of a table of pairs. Raises SettingsError."""
+    try:
+        with table.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            missing = {"final", "original"} - set(reader.fieldnames or ())
+            if missing:
+                raise SettingsError(
+                    f"{table.name}: no column {', '.join(sorted(missing))}; final, original, matte expected"
+                )
+            return list(reader)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise SettingsError(f"{table.name}: not a CSV file in UTF-8: {error}") from error
 
 
 def comply_file(file: Path, marketplace: str, slot: Any) -> dict[str, Any]:
@@ -224,7 +289,7 @@ def engine_table(engines: Engines) -> str:
     from resources.matting.engines import MATTING_ENGINES
     from resources.scenes.engines import SCENE_ENGINES
 
-    used = {engines.matting_engine().name, engines.scene_engine().name}
+    used = {_known(engines.matting_engine).name, _known(engines.scene_engine).name}
     lines = [f"profile: {engines.profile}"]
     for job, names in (("cut-out", MATTING_ENGINES), ("scenes", SCENE_ENGINES)):
         lines += [f"  {job}: {name}{' (in use)' if name in used else ''}" for name in names]

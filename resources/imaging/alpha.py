@@ -56,14 +56,14 @@ def guided_filter(guide: Rgb, target: Field, radius: int, eps: float = 1e-4) -> 
     """
     out = np.empty_like(target)
     for rows, inner, outer in _strips(guide.shape[0], 2 * radius + 1):
-        part = _guided_strip(guide[outer].astype(np.float32) / 255, target[outer], radius, eps)
+        part = _guided_strip(_unit(guide[outer]), target[outer], radius, eps)
         out[rows] = part[inner]
     return out
 
 
 def _guided_strip(guide: Field, target: Field, radius: int, eps: float) -> Field:
     def mean(x: Field) -> Field:
-        return cv2.blur(x, (2 * radius + 1, 2 * radius + 1))  # type: ignore[return-value]
+        return cv2.blur(x, (2 * radius + 1, 2 * radius + 1))
 
     r, g, b = (np.ascontiguousarray(guide[..., i]) for i in range(3))
     mr, mg, mb, mt = mean(r), mean(g), mean(b), mean(target)
@@ -111,7 +111,7 @@ def refine_alpha(rgb: Rgb, mask: Mask, margin: int) -> Alpha:
 
 
 def _band_alpha(rgb: Rgb, tri: NDArray[np.uint8], mask: Mask, margin: int) -> Field:
-    colour = rgb.astype(np.float32) / 255
+    colour = _unit(rgb)
     fore, sure_fore = _local_mean(colour, tri == 255, 3 * margin | 1)
     back, sure_back = _local_mean(colour, tri == 0, 3 * margin | 1)
     line = fore - back
@@ -151,8 +151,8 @@ def estimate_foreground(rgb: Rgb, alpha: Alpha) -> Rgb:
     inner_rgb, inner_alpha, inner_soft = rgb[box], alpha[box], soft[box]
     result = out[box]
     for rows, inner, outer in _strips(inner_soft.shape[0], _FAR_WINDOW // 2 + _NEAR_WINDOW):
-        picture = inner_rgb[outer].astype(np.float32) / 255
-        weight = inner_alpha[outer].astype(np.float32) / 255
+        picture = _unit(inner_rgb[outer])
+        weight = _unit(inner_alpha[outer])
         fore, back = _blur_fusion(picture, picture, picture, weight, _FAR_WINDOW)
         fore, _ = _blur_fusion(picture, fore, back, weight, _NEAR_WINDOW)
         band = inner_soft[rows]
@@ -162,7 +162,7 @@ def estimate_foreground(rgb: Rgb, alpha: Alpha) -> Rgb:
 
 def _blur_fusion(picture: Field, fore: Field, back: Field, alpha: Field, window: int) -> tuple[Field, Field]:
     def blur(x: Field) -> Field:
-        return cv2.blur(x, (window, window))  # type: ignore[return-value]
+        return cv2.blur(x, (window, window))
 
     a = alpha[..., None]
     share = blur(alpha)[..., None]
@@ -242,6 +242,11 @@ def over(rgba: Rgba, background: Rgb) -> Rgb:
         mixed = rgba[rows, :, :3] * a + background[rows] * (255 - a)
         out[rows] = ((mixed + 127) // 255).astype(np.uint8)
     return out
+
+
+def _unit(values: NDArray[np.uint8]) -> Field:
+    """0..255 as float32 0..1."""
+    return values.astype(np.float32) / np.float32(255)
 
 
 def _bounding_box(where: Mask, margin: int) -> tuple[slice, slice] | None:

@@ -46,6 +46,8 @@ _BAND_SHARE = 0.006
 _UNIFORM_BORDER = 0.90
 # Beyond this distance from a plain background (Lab) something is there, and not just a shade.
 _STANDS_OUT = 8.0
+# A GrabCut that leaves out more than this of its own size has taken the print and left the white product.
+_LEFT_OUT = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +98,16 @@ def _surest(photo: Rgb, search: Rgb, barrier: Field) -> _Hypothesis:
     flooded = _by_flood(distance, lab)
     if judge_matte(flooded.measures).accepted:
         return flooded
-    return max((flooded, _by_grabcut(photo, search, lab, barrier, distance)), key=_sureness)
+    other = _by_grabcut(photo, search, lab, barrier, distance)
+    if other.measures["unexplained"] > _LEFT_OUT:
+        return flooded
+    return max((flooded, other), key=_sureness)
 
 
 def _sureness(hypothesis: _Hypothesis) -> tuple[float, float]:
     """Confidence, and where there is none the share of measures that pass."""
     verdict = judge_matte(hypothesis.measures)
-    return verdict.score, float(np.mean([number.passed for number in verdict.measures] or [0.0]))
+    return verdict.score, sum(number.passed for number in verdict.measures) / max(1, len(verdict.measures))
 
 
 def _measured(lab: Field, mask: Mask, agreement: float) -> dict[str, float]:
@@ -183,7 +188,7 @@ def _reduced(photo: Rgb, side: int) -> Rgb:
     if scale >= 1:
         return photo
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return cv2.resize(photo, size, interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
+    return cv2.resize(photo, size, interpolation=cv2.INTER_AREA)
 
 
 def _levelled(photo: Rgb) -> Rgb:

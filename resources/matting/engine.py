@@ -53,6 +53,7 @@ class MatteThresholds:
     agreement: overlap (IoU) with what other methods found.
     shared_colours: Bhattacharyya overlap of the colours inside and outside (0 disjoint, 1 the same).
     background_inside: share of the inside that looks like the background beside it.
+    filled_gaps: share of the product in areas that look like the background seen through a gap.
     weak_outline: share of the outline along which inside and outside hardly differ.
     faint_outline: share of the outline that runs through a shade instead of along an edge.
     loose_edges: edges beside the product as strong as its own outline, relative to the outline's length.
@@ -68,9 +69,10 @@ class MatteThresholds:
     agreement: float = 0.87
     shared_colours: float = 0.34
     background_inside: float = 0.15
+    filled_gaps: float = 0.03
     weak_outline: float = 0.14
     faint_outline: float = 0.15
-    loose_edges: float = 0.20
+    loose_edges: float = 0.25
     unexplained: float = 0.10
     softness: float = 0.35
 
@@ -139,8 +141,7 @@ _RULES = (
         "agreement",
         "higher",
         1.0,
-        "The outline could not be found with certainty: two methods disagree "
-        "(IoU {value}, at least {limit} is needed)",
+        "The outline could not be found with certainty: two methods disagree (IoU {value}, at least {limit} is needed)",
         _PLAIN_BACKGROUND,
     ),
     _Rule(
@@ -159,6 +160,15 @@ _RULES = (
         0.0,
         "{value} of what was cut out looks like the background beside it (at most {limit}): "
         "something see-through, or holes that were filled",
+        _CHECK,
+        ".0%",
+    ),
+    _Rule(
+        "filled_gaps",
+        "filled_gaps",
+        "lower",
+        0.0,
+        "{value} of what was cut out looks like the background seen through a gap (at most {limit})",
         _CHECK,
         ".0%",
     ),

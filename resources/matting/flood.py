@@ -7,12 +7,13 @@ an outline that stays where it is between two tolerances is an edge of something
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from resources.matting.shapes import overlap, tidy
+from resources.matting.shapes import is_gap, overlap, tidy
 
 Mask = NDArray[np.bool_]
 Field = NDArray[np.float32]
@@ -22,8 +23,8 @@ RING_TOLERANCE = 4.0
 _RING_SHARE = 0.01
 # Tolerances tried, in Lab units; neighbours differ by about half.
 _TOLERANCES = (2.0, 3.0, 4.5, 7.0, 10.0)
-# An enclosed area is a hole and no white label if it is as near to the background's colour as the background is
-# itself, to within this (Lab units), and of at least this share of the product.
+# An enclosed area may be a hole if it is as near to the background's colour as the background is itself, to within
+# this (Lab units), and of at least this share of the product.
 _HOLE_LIKENESS = 1.0
 _HOLE_SHARE = 0.005
 
@@ -67,19 +68,25 @@ def flood_mask(distance: Field, tolerance: float) -> Mask:
 def open_holes(mask: Mask, distance: Field, tolerance: float) -> Mask:
     """Take enclosed areas of exactly the background's colour out of a flood's mask: the gap in a handle.
 
-    White paper or print on a product is a little off the background; where it is not, it cannot be told from a hole.
+    White paper on a product is a little off the background. Where it is not, a gap is told from a label by what
+    is around and in it: a gap lies near the outside for its size, and has nothing printed inside.
     """
     if mask.all() or not mask.any():
         return mask
-    enclosed = mask & (distance <= tolerance)
     # Parted where only a hair's breadth joins them, so that a hole does not run out into a light edge.
-    body = cv2.morphologyEx(enclosed.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+    enclosed = (mask & (distance <= tolerance)).astype(np.uint8)
+    body = cv2.morphologyEx(enclosed, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
     count, labels, stats, _ = cv2.connectedComponentsWithStats(body, connectivity=4)
-    mean = np.bincount(labels.ravel(), distance.ravel(), count) / np.maximum(stats[:, cv2.CC_STAT_AREA], 1)
-    hole = mean <= float(distance[~mask].mean()) + _HOLE_LIKENESS
-    hole &= stats[:, cv2.CC_STAT_AREA] >= _HOLE_SHARE * int(mask.sum())
-    hole[0] = False
-    return mask & ~hole[labels]
+    likeness = float(distance[~mask].mean()) + _HOLE_LIKENESS
+    to_outside = cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, 5)
+    out = mask.copy()
+    for i in range(1, count):
+        if stats[i, cv2.CC_STAT_AREA] < _HOLE_SHARE * int(mask.sum()):
+            continue
+        area = labels == i
+        if distance[area].mean() <= likeness and is_gap(area, to_outside):
+            out &= ~area
+    return out
 
 
 def stable_flood(distance: Field) -> Flood:
@@ -88,7 +95,7 @@ def stable_flood(distance: Field) -> Flood:
     Of equally stable ones the most tolerant: it keeps the least of shades and JPEG noise around the product.
     """
     masks = [tidy(flood_mask(distance, tolerance)) for tolerance in _TOLERANCES]
-    steps = [overlap(a, b) for a, b in zip(masks, masks[1:], strict=False)]
+    steps = [overlap(a, b) for a, b in pairwise(masks)]
     # Round, so that the third digit does not outweigh the cleaner outline.
     best = max(range(len(steps)), key=lambda i: (round(steps[i], 2), i))
     tolerance = _TOLERANCES[best + 1]

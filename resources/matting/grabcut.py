@@ -80,5 +80,5 @@ def _cut(picture: Picture, seeds: NDArray[np.uint8], rounds: int) -> Mask:
         return chosen
     cv2.setRNGSeed(_SEED)
     back, fore = np.zeros((1, 65)), np.zeros((1, 65))
-    cv2.grabCut(picture, seeds, None, back, fore, rounds, cv2.GC_INIT_WITH_MASK)  # type: ignore[call-overload]
+    cv2.grabCut(picture, seeds, None, back, fore, rounds, cv2.GC_INIT_WITH_MASK)
     return (seeds == cv2.GC_FGD) | (seeds == cv2.GC_PR_FGD)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resources.imaging.alpha import Alpha
+from resources.matting.shapes import is_gap
 
 Mask = NDArray[np.bool_]
 Field = NDArray[np.float32]
@@ -18,10 +19,12 @@ Field = NDArray[np.float32]
 _SAME_COLOUR = 6.0
 # Edges under this strength (Lab units a pixel) are shades.
 _FAINT_EDGE = 3.0
-COLOUR_MEASURES = ("shared_colours", "background_inside", "weak_outline", "faint_outline", "loose_edges")
+COLOUR_MEASURES = ("shared_colours", "background_inside", "filled_gaps", "weak_outline", "faint_outline", "loose_edges")
 _BINS = 40
 _BIN_WIDTH = 6.0
 _TINY = 1e-5
+# Smaller areas than this share of the mask are no gaps worth a doubt.
+_GAP_SHARE = 0.01
 
 
 def shape_measures(mask: Mask) -> dict[str, float]:
@@ -46,7 +49,7 @@ def own_alpha_measures(alpha: Alpha) -> dict[str, float]:
 
 
 def colour_measures(lab: Field, mask: Mask) -> dict[str, float]:
-    """How a mask fits its picture: shared_colours, background_inside, weak_outline, faint_outline, loose_edges.
+    """How a mask fits its picture: see `COLOUR_MEASURES`, and `MatteThresholds` for what they mean.
 
     lab: float32 HxWx3 of the mask's size, some 320 px on the long side: windows and edge strengths go by that.
     A mask that is empty or full gets the worst value of each.
@@ -59,6 +62,7 @@ def colour_measures(lab: Field, mask: Mask) -> dict[str, float]:
     values = (
         _shared_colours(lab, mask),
         _background_inside(lab, mask),
+        _filled_gaps(lab, mask),
         _weak_outline(lab, mask, outline),
         _faint_outline(near_edge, mask, outline),
         _loose_edges(edges, near_edge, mask, outline),
@@ -92,13 +96,40 @@ def _loose_edges(edges: Field, near_edge: Field, mask: Mask, outline: Mask) -> f
     return float((around & (edges > strong)).sum() / outline.sum())
 
 
+def _colour_index(lab: Field) -> NDArray[np.int64]:
+    bins = np.clip(lab / _BIN_WIDTH + np.array([0, _BINS / 2, _BINS / 2], np.float32), 0, _BINS - 1).astype(np.int64)
+    return (bins[..., 0] * _BINS + bins[..., 1]) * _BINS + bins[..., 2]
+
+
 def _shared_colours(lab: Field, mask: Mask) -> float:
     """Bhattacharyya coefficient of the two colour histograms."""
-    bins = np.clip(lab / _BIN_WIDTH + np.array([0, _BINS / 2, _BINS / 2], np.float32), 0, _BINS - 1).astype(np.int64)
-    index = (bins[..., 0] * _BINS + bins[..., 1]) * _BINS + bins[..., 2]
+    index = _colour_index(lab)
     inside = np.bincount(index[mask], minlength=_BINS**3) / mask.sum()
     outside = np.bincount(index[~mask], minlength=_BINS**3) / (~mask).sum()
     return float(np.sqrt(inside * outside).sum())
+
+
+def _filled_gaps(lab: Field, mask: Mask) -> float:
+    """Share of the mask in areas that look like gaps left filled: the wall behind a handle.
+
+    Such an area has colours that are more common outside than inside, lies near the outside for its width, and has
+    no print in it.
+    """
+    index = _colour_index(cv2.medianBlur(lab, 3))
+    inside = np.bincount(index[mask], minlength=_BINS**3)
+    outside = np.bincount(index[~mask], minlength=_BINS**3)
+    doubtful = (mask & (outside[index] > inside[index])).astype(np.uint8)
+    doubtful = cv2.morphologyEx(doubtful, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8)) & mask
+    doubtful = cv2.morphologyEx(doubtful.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(doubtful, connectivity=4)
+    to_outside = cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, 5)
+    total = int(mask.sum())
+    gaps = 0
+    for i in range(1, count):
+        area = int(stats[i, cv2.CC_STAT_AREA])
+        if area >= _GAP_SHARE * total and is_gap(labels == i, to_outside):
+            gaps += area
+    return gaps / total
 
 
 def _background_inside(lab: Field, mask: Mask) -> float:

@@ -25,7 +25,7 @@ _SPACE_SIGMA = 0.25
 
 def to_lab(rgb: NDArray[np.uint8]) -> Field:
     """Lab of a picture for comparing colours (cv2's: good to half a unit, enough to find things)."""
-    return cv2.cvtColor(rgb.astype(np.float32) / 255, cv2.COLOR_RGB2Lab)  # type: ignore[return-value]
+    return cv2.cvtColor(rgb.astype(np.float32) / 255, cv2.COLOR_RGB2Lab)
 
 
 def superpixels(lab: Field, count: int) -> Labels:

@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 Mask = NDArray[np.bool_]
 Field = NDArray[np.float32]
 
+# An enclosed area with islands of more than this share of it is a printed label.
+_ISLAND_SHARE = 0.01
+
 
 def drop_small_parts(mask: Mask, share: float = 0.05) -> Mask:
     """Keep the parts (8-connected) of at least `share` of the largest one's area."""
@@ -58,6 +61,16 @@ def drop_spurs(mask: Mask, evidence: Field, level: float) -> Mask:
 def tidy(mask: Mask) -> Mask:
     """Small parts dropped, small holes filled."""
     return fill_small_holes(drop_small_parts(mask))
+
+
+def is_gap(area: Mask, to_outside: Field) -> bool:
+    """Whether an enclosed area lies nearer to the outside than it is wide, and has next to no islands."""
+    width = 2 * float(cv2.distanceTransform(area.astype(np.uint8), cv2.DIST_L2, 5).max())
+    contours, _ = cv2.findContours(area.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    whole = np.zeros(area.shape, np.uint8)
+    cv2.drawContours(whole, contours, -1, 1, cv2.FILLED)
+    islands = int(whole.sum()) - int(area.sum())
+    return float(to_outside[area].min()) < width and islands < _ISLAND_SHARE * int(area.sum())
 
 
 def resize_mask(mask: Mask, size: tuple[int, int]) -> Mask:

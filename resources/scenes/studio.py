@@ -156,7 +156,12 @@ def _lit_scene(job: SceneJob, setting: Setting, ground: float) -> F32:
     if job.template.stage == "table" and job.pose == "standing":
         scene = _table_scene(job.template, setting, seen, scene)
     scene = shoulder(_vignetted(scene, job.template.light.vignette))
-    scene = cv2.resize(scene, (width, height), interpolation=cv2.INTER_CUBIC)
+    if job.template.bokeh is not None:
+        # Smoothed at half size, else the rims of the lights show the small picture's grid.
+        scene = cv2.resize(scene, (max(1, width // 2), max(1, height // 2)), interpolation=cv2.INTER_LINEAR)
+        scene = cv2.GaussianBlur(scene, (0, 0), 1.0)
+    # Not cubic: in linear light it rings, which draws a dark line around every small bright lamp.
+    scene = cv2.resize(scene, (width, height), interpolation=cv2.INTER_LINEAR)
     if job.template.snow > 0:
         scene *= _snow_relief(job, setting, ground)[..., None]
     return np.clip(scene, 0, 1)
@@ -358,7 +363,7 @@ def _add_disc(layer: F32, u: float, v: float, radius: float, light: F32) -> None
         return
     y, x = np.mgrid[top:bottom, left:right].astype(np.float32)
     r = np.hypot(x - u, y - v) / radius
-    disc = _edge(1 - r, max(0.13, 1.2 / radius)) * (0.9 + 0.15 * np.clip(r, 0, 1) ** 3)
+    disc = _edge(1 - r, max(0.13, 1.6 / radius)) * (0.9 + 0.15 * np.clip(r, 0, 1) ** 3)
     layer[top:bottom, left:right] += disc[..., None] * light
 
 
