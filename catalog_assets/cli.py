@@ -84,7 +84,7 @@ def command(function: Callable[P, int]) -> Callable[P, None]:
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
             status = function(*args, **kwargs)
-        except click.ClickException:
+        except (click.ClickException, BrokenPipeError):  # Click knows what to do
             raise
         except Exception as error:
             said = _explained(error)
@@ -286,7 +286,7 @@ def judge(
     if pairs:
         return _lines(judge_pairs(Path(pairs), Path(base) if base else None, _engines()))
     if not original or not final:
-        raise click.UsageError("ORIGINAL and FINAL are needed, or --pairs FILE.csv")
+        raise click.UsageError("ORIGINAL and FINAL are needed, or --pairs FILE.csv.")
     result = judge_files(Path(original), Path(final), Path(matte) if matte else None, _engines())
     return _one(result, as_json, "verdict")
 

@@ -66,7 +66,7 @@ class MatteThresholds:
     max_area: float = 0.95
     side_contact: float = 0.05
     parts: float = 4.0
-    agreement: float = 0.87
+    agreement: float = 0.85
     shared_colours: float = 0.34
     background_inside: float = 0.15
     filled_gaps: float = 0.03

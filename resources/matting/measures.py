@@ -112,15 +112,18 @@ def _shared_colours(lab: Field, mask: Mask) -> float:
 def _filled_gaps(lab: Field, mask: Mask) -> float:
     """Share of the mask in areas that look like gaps left filled: the wall behind a handle.
 
-    Such an area has colours that are more common outside than inside, lies near the outside for its width, and has
-    no print in it.
+    Such an area has colours that are more common outside than inside and not far from those of the background
+    around, lies near the outside for its width, and has no print in it.
     """
-    index = _colour_index(cv2.medianBlur(lab, 3))
+    smooth = cv2.medianBlur(lab, 3)
+    index = _colour_index(smooth)
     inside = np.bincount(index[mask], minlength=_BINS**3)
     outside = np.bincount(index[~mask], minlength=_BINS**3)
-    doubtful = (mask & (outside[index] > inside[index])).astype(np.uint8)
-    doubtful = cv2.morphologyEx(doubtful, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8)) & mask
-    doubtful = cv2.morphologyEx(doubtful.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+    distance, spread = _from_background(smooth, mask, 0.3)
+    alike = distance < 2 * np.maximum(_SAME_COLOUR, spread)
+    doubtful = (mask & alike & (outside[index] > inside[index])).astype(np.uint8)
+    doubtful = cv2.morphologyEx(doubtful, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8)) & mask.astype(np.uint8)
+    doubtful = cv2.morphologyEx(doubtful, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
     count, labels, stats, _ = cv2.connectedComponentsWithStats(doubtful, connectivity=4)
     to_outside = cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, 5)
     total = int(mask.sum())
@@ -134,16 +137,23 @@ def _filled_gaps(lab: Field, mask: Mask) -> float:
 
 def _background_inside(lab: Field, mask: Mask) -> float:
     """Share of the inside whose colour is within the spread of the background around it."""
+    distance, spread = _from_background(lab, mask, 0.15)
+    inside = _shrunk(mask, 2) & np.isfinite(distance)
+    return float((distance < np.maximum(_SAME_COLOUR, spread))[inside].mean()) if inside.any() else 0.0
+
+
+def _from_background(lab: Field, mask: Mask, reach: float) -> tuple[Field, Field]:
+    """Distance of each pixel from the mean of the background in a window, and the background's spread there (Lab).
+
+    reach: side of the window, of the long side. The distance is infinite where hardly any background is in it.
+    """
     outside = ~_grown(mask, 2)
-    window = int(0.15 * max(mask.shape)) | 1
+    window = int(reach * max(mask.shape)) | 1
     mean, weight = _local_mean(lab, outside, window)
     square, _ = _local_mean(lab * lab, outside, window)
     spread = np.sqrt(np.maximum(square - mean * mean, 0).sum(axis=2))
-    inside = _shrunk(mask, 2) & (weight > 0.02)
-    if not inside.any():
-        return 0.0
     distance = np.sqrt(((lab - mean) ** 2).sum(axis=2))
-    return float((distance < np.maximum(_SAME_COLOUR, spread))[inside].mean())
+    return np.where(weight > 0.02, distance, np.float32(np.inf)), spread
 
 
 def _weak_outline(lab: Field, mask: Mask, outline: Mask) -> float:

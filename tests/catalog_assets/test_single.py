@@ -1,0 +1,331 @@
+"""Single pictures: cut out, compose, judge, comply, as the command line calls them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from catalog_assets.settings import SettingsError
+from catalog_assets.single import (
+    comply_file,
+    compose_file,
+    cut_out_files,
+    engine_table,
+    judge_files,
+    judge_pairs,
+)
+from resources.engines import Engines
+from resources.imaging.decode import Limits, Photo, decode_photo
+from tests.catalogs import photo_bytes
+from tests.pictures import (
+    EXIF_ORIENTATION,
+    bomb_png,
+    jpeg_bytes,
+    palette_png,
+    png_16_bit,
+    png_bytes,
+    product_cutout,
+    product_photo,
+    stored_turned,
+    truncated,
+)
+
+SIDE = (400, 400)
+ALPHA = product_cutout(SIDE)[..., 3]
+
+
+@pytest.fixture
+def engines() -> Engines:
+    return Engines()
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """original.png, its true matte.png and cutout.png, and other.png: another product."""
+    folder = tmp_path_factory.mktemp("pictures")
+    (folder / "original.png").write_bytes(png_bytes(product_photo(SIDE)))
+    (folder / "matte.png").write_bytes(png_bytes(ALPHA))
+    (folder / "cutout.png").write_bytes(png_bytes(product_cutout(SIDE)))
+    (folder / "other.png").write_bytes(png_bytes(product_photo(SIDE, seed=5)))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def final(pictures: Path) -> Path:
+    """The product of `original.png` in a scene."""
+    compose_file(pictures / "cutout.png", "grey-sweep", 1, pictures / "final.png", Engines())
+    return pictures / "final.png"
+
+
+def rgba(path: Path) -> np.ndarray[Any, Any]:
+    photo = decode_photo(path.read_bytes(), Limits(min_side=16))
+    assert isinstance(photo, Photo)
+    assert photo.alpha is not None
+    return np.dstack([photo.rgb, photo.alpha])
+
+
+# Cut out
+
+
+def cut_out(photos: list[Path], folder: Path, engines: Engines) -> list[dict[str, Any]]:
+    return list(cut_out_files(photos, folder, engines))
+
+
+def test_a_cutout_has_the_photos_own_pixels_and_a_line_of_facts(tmp_path: Path, engines: Engines) -> None:
+    (tmp_path / "mug.jpg").write_bytes(photo_bytes(1))
+    [line] = cut_out([tmp_path / "mug.jpg"], tmp_path / "out", engines)
+    assert list(line) == ["file", "status", "engine", "confidence", "seconds", "reason", "message", "hint"]
+    assert (line["file"], line["status"], line["engine"]) == (str(tmp_path / "mug.jpg"), "accepted", "classical")
+    assert (line["reason"], line["message"]) == ("", "")
+    assert 0.5 < line["confidence"] <= 1
+    assert line["seconds"] > 0
+    made = rgba(tmp_path / "out" / "mug.png")
+    photo = decode_photo(photo_bytes(1), Limits())
+    assert isinstance(photo, Photo)
+    solid = made[..., 3] == 255
+    assert 0.2 < solid.mean() < 0.5
+    assert np.array_equal(made[solid][:, :3], photo.rgb[solid])
+    assert np.ptp(made[..., :3][made[..., 3] == 0].astype(int), axis=0).max() < 200  # nothing of the light room
+
+
+def test_each_photo_gets_its_own_answer_in_order(tmp_path: Path, engines: Engines) -> None:
+    (tmp_path / "b.jpg").write_bytes(photo_bytes(1))
+    (tmp_path / "a.jpg").write_bytes(truncated(photo_bytes(2)))
+    (tmp_path / "notes.jpg").write_text("no picture at all")
+    photos = [tmp_path / name for name in ("missing.jpg", "b.jpg", "a.jpg", "notes.jpg", ".")]
+    lines = cut_out(photos, tmp_path / "out", engines)
+    assert [line["file"] for line in lines] == [str(photo) for photo in photos]
+    reasons = [line["reason"] for line in lines]
+    assert reasons == ["not_found", "", "truncated", "not_an_image", "unreadable_file"]
+    assert [line["status"] for line in lines] == ["rejected", "accepted", *["rejected"] * 3]
+    assert all(line["message"] and line["hint"] for line in lines if line["status"] == "rejected")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["b.png"]
+
+
+def test_two_photos_of_one_stem_do_not_overwrite_each_other(tmp_path: Path, engines: Engines) -> None:
+    for name in ("x/mug.jpg", "y/Mug.png"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_bytes(photo_bytes(1))
+    lines = cut_out([tmp_path / "x/mug.jpg", tmp_path / "y/Mug.png"], tmp_path / "out", engines)
+    assert [(line["status"], line["reason"]) for line in lines] == [("accepted", ""), ("rejected", "duplicate_name")]
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["mug.png"]
+
+
+def test_a_photo_is_never_overwritten_by_its_own_cutout(tmp_path: Path, engines: Engines) -> None:
+    photo = png_bytes(product_photo(SIDE))
+    (tmp_path / "mug.png").write_bytes(photo)
+    [line] = cut_out([tmp_path / "mug.png"], tmp_path, engines)
+    assert (line["status"], line["reason"]) == ("rejected", "overwrites_photo")
+    assert (tmp_path / "mug.png").read_bytes() == photo
+
+
+def test_a_file_that_is_a_cutout_keeps_its_pixels(tmp_path: Path, pictures: Path, engines: Engines) -> None:
+    [line] = cut_out([pictures / "cutout.png"], tmp_path, engines)
+    assert (line["status"], line["engine"]) == ("accepted", "own_alpha")
+    made, given = rgba(tmp_path / "cutout.png"), product_cutout(SIDE)
+    assert np.array_equal(made[..., 3], given[..., 3])
+    seen = given[..., 3] > 0
+    assert np.array_equal(made[seen], given[seen])
+
+
+def test_a_picture_without_a_product_is_not_accepted(tmp_path: Path, engines: Engines) -> None:
+    (tmp_path / "wall.png").write_bytes(png_bytes(np.full((300, 300, 3), 200, np.uint8)))
+    [line] = cut_out([tmp_path / "wall.png"], tmp_path / "out", engines)
+    assert line["status"] in {"review", "rejected"}
+    assert line["reason"]
+
+
+def test_an_unknown_engine_is_named_with_the_known_ones(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"'nope'.*classical"):
+        cut_out([tmp_path / "a.jpg"], tmp_path / "out", Engines(matting="nope"))
+    with pytest.raises(SettingsError, match=r"'huge'.*embedded"):
+        engine_table(Engines(profile="huge"))
+    assert "classical (in use)" in engine_table(Engines())
+
+
+# Compose
+
+
+def test_the_same_seed_makes_the_same_picture(tmp_path: Path, pictures: Path, engines: Engines) -> None:
+    made = {}
+    for name, seed in (("one", 1), ("again", 1), ("two", 2)):
+        line = compose_file(pictures / "cutout.png", "grey-sweep", seed, tmp_path / f"deep/{name}.webp", engines)
+        assert (line["status"], line["engine"], line["seed"]) == ("made", "studio", seed)
+        made[name] = (tmp_path / f"deep/{name}.webp").read_bytes()
+    assert made["one"] == made["again"]
+    assert made["one"] != made["two"]
+
+
+@pytest.mark.parametrize(
+    ("scene", "output", "words"),
+    [
+        ("beach", "x.png", "'beach'; known are .*grey-sweep"),
+        ("grey-sweep", "x.bmp", "must end with .png"),
+        ("grey-sweep", "x", "must end with .png"),
+    ],
+)
+def test_a_scene_or_extension_that_does_not_exist(
+    tmp_path: Path, pictures: Path, engines: Engines, scene: str, output: str, words: str
+) -> None:
+    with pytest.raises(SettingsError, match=words):
+        compose_file(pictures / "cutout.png", scene, 1, tmp_path / output, engines)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_cutout_is_never_overwritten_by_its_scene(tmp_path: Path, pictures: Path, engines: Engines) -> None:
+    copy = tmp_path / "cutout.png"
+    copy.write_bytes((pictures / "cutout.png").read_bytes())
+    with pytest.raises(SettingsError, match="cut-out itself"):
+        compose_file(copy, "grey-sweep", 1, tmp_path / "." / "cutout.png", engines)
+    assert copy.read_bytes() == (pictures / "cutout.png").read_bytes()
+
+
+def test_what_is_no_cutout_is_not_composed(tmp_path: Path, pictures: Path, engines: Engines) -> None:
+    opaque = compose_file(pictures / "original.png", "grey-sweep", 1, tmp_path / "x.png", engines)
+    assert (opaque["status"], opaque["reason"]) == ("rejected", "no_transparency")
+    (tmp_path / "bad.png").write_bytes(truncated((pictures / "cutout.png").read_bytes()))
+    assert compose_file(tmp_path / "bad.png", "grey-sweep", 1, tmp_path / "x.png", engines)["status"] == "rejected"
+    assert not (tmp_path / "x.png").exists()
+
+
+# Judge
+
+
+def test_our_own_scene_shows_the_same_product(pictures: Path, final: Path, engines: Engines) -> None:
+    verdict = judge_files(pictures / "original.png", final, pictures / "matte.png", engines)
+    assert verdict["verdict"] == "accepted"
+    assert 0.5 < verdict["score"] <= 1
+    assert verdict["decided_by"] == ""
+    numbers = {measure["name"]: measure for measure in verdict["measures"]}
+    assert numbers["worst_block_ssim"]["value"] >= numbers["worst_block_ssim"]["threshold"]
+    assert json.loads(json.dumps(verdict, allow_nan=False)) == verdict
+
+
+def test_another_product_is_not_accepted(pictures: Path, engines: Engines) -> None:
+    verdict = judge_files(pictures / "original.png", pictures / "other.png", pictures / "matte.png", engines)
+    assert verdict["verdict"] == "rejected"
+    assert verdict["decided_by"]
+    assert verdict["message"]
+
+
+@pytest.mark.parametrize("broken", ["original", "final"])
+def test_a_picture_that_cannot_be_read_is_rejected(
+    pictures: Path, tmp_path: Path, engines: Engines, broken: str
+) -> None:
+    files = {"original": pictures / "original.png", "final": pictures / "other.png", broken: tmp_path / "gone.png"}
+    verdict = judge_files(files["original"], files["final"], pictures / "matte.png", engines)
+    assert (verdict["verdict"], verdict["decided_by"], verdict["score"]) == ("rejected", broken, 0.0)
+
+
+MATTES = {
+    "grey": png_bytes(ALPHA),
+    "twice as large": png_bytes(product_cutout((800, 800))[..., 3]),
+    "cut-out": png_bytes(product_cutout(SIDE)),
+    "16 bits": png_16_bit(ALPHA.astype(np.uint16) * 257),
+    "grey drawn in opaque RGBA": png_bytes(np.dstack([ALPHA, ALPHA, ALPHA, np.full_like(ALPHA, 255)])),
+}
+
+
+@pytest.mark.parametrize("kind", MATTES)
+def test_a_matte_may_have_many_forms(pictures: Path, final: Path, tmp_path: Path, engines: Engines, kind: str) -> None:
+    (tmp_path / "matte.png").write_bytes(MATTES[kind])
+    usual = judge_files(pictures / "original.png", final, pictures / "matte.png", engines)
+    verdict = judge_files(pictures / "original.png", final, tmp_path / "matte.png", engines)
+    assert verdict["verdict"] == "accepted"
+    assert verdict["score"] == pytest.approx(usual["score"], abs=0.05)
+
+
+BAD_MATTES = {
+    "another shape": png_bytes(ALPHA[:200]),
+    "turned": png_bytes(np.ascontiguousarray(product_cutout((400, 300))[..., 3].T)),
+    "bomb": bomb_png(),
+    "cut off": truncated(png_bytes(ALPHA), 0.5),
+    "text": b"no picture",
+    "nothing": b"",
+}
+
+
+@pytest.mark.parametrize("kind", BAD_MATTES)
+def test_a_matte_that_cannot_be_used_leaves_the_pair_to_a_person(
+    pictures: Path, final: Path, tmp_path: Path, engines: Engines, kind: str
+) -> None:
+    (tmp_path / "matte.png").write_bytes(BAD_MATTES[kind])
+    verdict = judge_files(pictures / "original.png", final, tmp_path / "matte.png", engines)
+    assert (verdict["verdict"], verdict["decided_by"]) == ("review", "matte")
+    assert verdict["message"].startswith("matte: ")
+
+
+def test_a_matte_of_a_palette_picture_is_its_transparency(
+    pictures: Path, final: Path, tmp_path: Path, engines: Engines
+) -> None:
+    (tmp_path / "matte.png").write_bytes(palette_png(product_photo(SIDE), (0, 0, 400, 390)))
+    verdict = judge_files(pictures / "original.png", final, tmp_path / "matte.png", engines)
+    assert verdict["verdict"] != "accepted"  # only the bottom rows are marked as product
+
+
+def test_a_turned_photo_is_judged_upright(tmp_path: Path, pictures: Path, engines: Engines) -> None:
+    upright = product_photo((400, 300))
+    stored = stored_turned(upright, 6)
+    (tmp_path / "turned.jpg").write_bytes(jpeg_bytes(stored, 97, exif={EXIF_ORIENTATION: 6}))
+    (tmp_path / "upright.png").write_bytes(png_bytes(upright))
+    (tmp_path / "matte.png").write_bytes(png_bytes(product_cutout((400, 300))[..., 3]))
+    verdict = judge_files(tmp_path / "turned.jpg", tmp_path / "upright.png", tmp_path / "matte.png", engines)
+    assert verdict["verdict"] == "accepted"
+
+
+def test_pairs_are_judged_in_order_with_paths_relative_to_the_table_or_to_base(
+    tmp_path: Path, pictures: Path, final: Path, engines: Engines
+) -> None:
+    (tmp_path / "made.png").write_bytes(final.read_bytes())
+    (tmp_path / "pairs.csv").write_text(
+        "\ufefffinal,original,matte,remark\n"
+        "made.png,original.png,matte.png,same\n"
+        "gone.png,original.png,matte.png\n"
+        "made.png,other.png,matte.png,\n"
+        "made.png\n"
+        ",,\n"
+        '"zero\0byte.png",original.png,\n',
+        encoding="utf-8",
+    )
+    results = list(judge_pairs(tmp_path / "pairs.csv", pictures, engines))
+    assert [result["final"] for result in results] == [
+        "made.png",
+        "gone.png",
+        "made.png",
+        "made.png",
+        "",
+        "zero\0byte.png",
+    ]
+    assert [result["verdict"] for result in results] == ["accepted", *["rejected"] * 5]
+    assert {**results[0], "final": None} == {
+        **judge_files(pictures / "original.png", final, pictures / "matte.png", engines),
+        "final": None,
+    }
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [(b"final,matte\n", "no column original"), (b"", "no column final, original"), (b"\xff\xfe\x00", "not a CSV file")],
+)
+def test_a_table_without_pairs(tmp_path: Path, engines: Engines, table: bytes, words: str) -> None:
+    (tmp_path / "pairs.csv").write_bytes(table)
+    with pytest.raises(SettingsError, match=words):
+        list(judge_pairs(tmp_path / "pairs.csv", None, engines))
+
+
+# Comply
+
+
+def test_a_picture_is_held_against_every_rule(tmp_path: Path) -> None:
+    (tmp_path / "B0SAMPL001.MAIN.jpg").write_bytes(jpeg_bytes(product_photo((1200, 1200))))
+    result = comply_file(tmp_path / "B0SAMPL001.MAIN.jpg", "amazon", "main")
+    assert (result["marketplace"], result["slot"], result["verdict"]) == ("amazon", "main", "rejected")
+    missed = {measure["name"] for measure in result["measures"] if not measure["passed"]}
+    assert "background_white" in missed
+    assert "longest_side_min" not in missed
+    with pytest.raises(SettingsError, match=r"'bazaar'; known are amazon"):
+        comply_file(tmp_path / "B0SAMPL001.MAIN.jpg", "bazaar", "main")
