@@ -29,6 +29,9 @@ Pixels = NDArray[np.uint8]
 # Two photos of 9 Mpx and their cut-outs: what two SKUs hand from stage to stage. A batch never needs more.
 CACHE_BYTES = 128 * 1024 * 1024
 
+# Decoding takes up to 10 bytes a pixel for a moment: one photo of 100 Mpx, or several of the usual 12.
+DECODING_PIXELS = 100_000_000
+
 
 class PictureCache:
     """The pictures last used, bounded in bytes: hands a photo on from stage to stage without decoding it again."""
@@ -55,6 +58,29 @@ class PictureCache:
         return picture
 
 
+class DecodingBudget:
+    """Keeps the pixels that are being decoded at once within bounds: large photos wait for each other."""
+
+    def __init__(self, max_pixels: int = DECODING_PIXELS) -> None:
+        self._max = max_pixels
+        self._used = 0
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def reserve(self, pixels: int) -> Iterator[None]:
+        """Wait until so many pixels fit, and hold them. A photo beyond the whole budget gets it alone."""
+        wanted = min(pixels, self._max)
+        with self._changed:
+            self._changed.wait_for(lambda: self._used + wanted <= self._max)
+            self._used += wanted
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._used -= wanted
+                self._changed.notify_all()
+
+
 @dataclass
 class RunContext:
     """Everything a stage may use. force: make again what is up to date. retry: make a new attempt.
@@ -68,6 +94,7 @@ class RunContext:
     force: bool = False
     retry: bool = False
     period: str = ""
+    decoding: DecodingBudget = field(default_factory=DecodingBudget)
     _pictures: PictureCache = field(default_factory=PictureCache)
     _locks: defaultdict[str, threading.Lock] = field(default_factory=lambda: defaultdict(threading.Lock))
     _locks_guard: threading.Lock = field(default_factory=threading.Lock)
@@ -96,7 +123,9 @@ class RunContext:
         limits = self.settings.photo.limits()
 
         def load() -> Photo:
-            photo = decode_photo(read_file(self.store, ref), limits)
+            width, height = record.facts["source_size"]
+            with self.decoding.reserve(width * height):
+                photo = decode_photo(read_file(self.store, ref), limits)
             if isinstance(photo, Rejection):
                 raise ValueError(f"{ref.key}: {photo.message}")
             return photo

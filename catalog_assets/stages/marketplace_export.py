@@ -148,7 +148,7 @@ class _Renders:
 
     def render(self, planned: Planned, rules: MarketplaceRules) -> Rendered | Rejection:
         if planned.slot == "lifestyle":
-            return render_lifestyle(self.context.rgb(planned.picture), rules, kind="procedural_scene")
+            return render_lifestyle(self.context.rgb(planned.picture), rules, kind=planned.source.facts["kind"])
         key = (planned.picture.sha256, planned.slot)
         if key not in self._whites:
             self._whites[key] = render_whites(self.context.rgba(planned.picture), self.rules, planned.slot)

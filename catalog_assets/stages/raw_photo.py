@@ -10,7 +10,7 @@ from dataclasses import asdict, replace
 from catalog_assets.context import RunContext
 from catalog_assets.records import Record, Shelf, fingerprint, product_shelf
 from catalog_assets.stage import Stage, StageResult, any_new, summarise
-from resources.imaging.decode import decode_photo
+from resources.imaging.decode import Photo, decode_photo, read_header
 from resources.imaging.encode import preview
 from resources.store import NotFound
 from resources.uploads import SkuUploads, UploadedView, main_view, wanted_view_missing
@@ -125,7 +125,7 @@ class RawPhoto(Stage):
 
     def _make(self, shelf: Shelf, sku: str, view: UploadedView, data: bytes, blank: Record) -> Record:
         started = time.perf_counter()
-        photo = view.problem or decode_photo(data, self.context.settings.photo.limits())
+        photo = view.problem or self._decode(data)
         if isinstance(photo, Rejection):
             rejection = replace(photo, stage=self.asset)
             return shelf.save(replace(blank, status="rejected", rejection=rejection))
@@ -153,6 +153,15 @@ class RawPhoto(Stage):
                 seconds=round(time.perf_counter() - started, 4),
             )
         )
+
+    def _decode(self, data: bytes) -> Photo | Rejection:
+        """The photo, its size read from the header first, so that large ones wait for each other."""
+        limits = self.context.settings.photo.limits()
+        header = read_header(data, limits)
+        if isinstance(header, Rejection):
+            return header
+        with self.context.decoding.reserve(header.width * header.height):
+            return decode_photo(data, limits)
 
 
 def _with_token(record: Record, token: str) -> Record:

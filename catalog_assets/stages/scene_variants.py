@@ -140,6 +140,7 @@ class SceneVariants(Stage):
                 "attempt": variant.attempt,
                 "seed": variant.seed,
                 "period": self.period,
+                "kind": engine.kind,
             },
             engine=EngineRef(engine.name, engine.revision, engine.device),
         )

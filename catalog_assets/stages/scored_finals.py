@@ -117,6 +117,7 @@ class ScoredFinals(Stage):
             facts={
                 "scene": scene,
                 "view": cutout.name,
+                "kind": candidates[best].facts["kind"],
                 "chosen": candidates[best].name,
                 "attempt": candidates[best].facts["attempt"],
                 "ranker": RANKER,

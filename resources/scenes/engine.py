@@ -75,12 +75,17 @@ class Candidate:
     notes: tuple[str, ...] = ()
 
 
+SceneKind = Literal["procedural_scene", "photographed_scene", "generated_scene"]
+"""How the world around the product came about: exported files must say so."""
+
+
 class SceneEngine(Protocol):
     """One way to make scenes around a product."""
 
     name: str
     revision: str
     device: str
+    kind: SceneKind
 
     def compose(self, jobs: Sequence[SceneJob]) -> list[Candidate]:
         """Make one candidate a job, in order."""

@@ -25,7 +25,7 @@ from resources.imaging.light import (
     shoulder,
     surround_shadow,
 )
-from resources.scenes.engine import Candidate, Placement, SceneJob, on_canvas, product_box, scaled_product
+from resources.scenes.engine import Candidate, Placement, SceneJob, SceneKind, on_canvas, product_box, scaled_product
 from resources.scenes.templates import SceneTemplate, rgb_of
 
 U8 = NDArray[np.uint8]
@@ -77,6 +77,7 @@ class StudioEngine:
     name = "studio"
     revision = "1"
     device = "cpu"
+    kind: SceneKind = "procedural_scene"
 
     def compose(self, jobs: Sequence[SceneJob]) -> list[Candidate]:
         """Make one candidate a job, in order. ValueError if a cut-out is empty."""

@@ -144,6 +144,29 @@ def test_the_picture_cache_is_bounded() -> None:
     assert loads == [1, 2, 3, 2]
 
 
+def test_large_photos_wait_for_each_other() -> None:
+    from catalog_assets.context import DecodingBudget
+
+    budget = DecodingBudget(max_pixels=100)
+    inside: list[int] = []
+    most: list[int] = []
+
+    def decode(pixels: int) -> None:
+        with budget.reserve(pixels):
+            inside.append(min(pixels, 100))
+            most.append(sum(inside))
+            time.sleep(0.01)
+            inside.remove(min(pixels, 100))
+
+    threads = [threading.Thread(target=decode, args=(pixels,)) for pixels in (60, 60, 30, 500, 20, 40)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=10)
+    assert len(most) == 6
+    assert max(most) <= 100
+
+
 # 4: models are loaded at most once a run, and never when nothing is to be done
 
 
