@@ -97,7 +97,6 @@ def _kitchen_and_table() -> list[Shot]:
         ),
         tea("back", azimuth=-20, elevation=15, roll=1.4, turn=180, look=PhotoLook(warmth=0.03)),
         soap("back", azimuth=-8, elevation=14, roll=-1.1, turn=180),
-        blue("side", azimuth=14, elevation=30, roll=-1.0, turn=-75, look=PhotoLook(warmth=0.0)),
         blue("detail", SQUARE, azimuth=20, elevation=52, roll=2.0, turn=30, look=PhotoLook(warmth=-0.02)),
         candle("detail", SQUARE, azimuth=-10, elevation=48, roll=1.2),
     ]

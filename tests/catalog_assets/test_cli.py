@@ -80,6 +80,11 @@ def shop(root: Path, *, good: tuple[str, ...] = (), bad: tuple[str, ...] = ()) -
     return root
 
 
+def times(root: Path) -> dict[Path, int]:
+    """When each file that was made was written last."""
+    return {path: path.stat().st_mtime_ns for folder in ("assets", "exports") for path in (root / folder).rglob("*.*")}
+
+
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two good SKUs, a truncated photo, and a file that is none, after a first refresh. Tests leave it as it is."""
@@ -117,15 +122,13 @@ def test_a_refresh_with_a_bad_photo_says_1_and_which(filled: Path, first_refresh
 
 
 def test_a_second_refresh_makes_nothing_new_and_still_says_1(filled: Path, first_refresh: Result) -> None:
-    kept = {
-        path: path.stat().st_mtime_ns for folder in ("assets", "exports") for path in (filled / folder).rglob("*.*")
-    }
+    kept = times(filled)
     second = catalog("refresh", "--root", filled)
     assert second.exit_code == 1
     assert "product: 1 rejected, 2 up_to_date" in second.stdout
     assert "Nothing new was made" in second.stdout
     assert "  torn (product): " in second.stdout
-    assert kept == {path: path.stat().st_mtime_ns for path in kept}
+    assert times(filled) == kept
 
 
 def test_an_all_good_refresh_says_0_until_a_photo_goes_bad(tmp_path: Path) -> None:
@@ -248,7 +251,7 @@ def test_quarantine_and_review_are_listed_apart(tmp_path: Path, filled: Path, fi
     held = catalog("quarantine", "--root", filled)
     assert held.exit_code == 1
     head, message, hint = held.stdout.splitlines()
-    assert head.startswith("torn  [product / raw_photo / truncated, since 20")
+    assert head.startswith("torn [product / raw_photo / truncated, since 20")
     assert message.startswith("  ")
     assert hint.startswith("  ")
     waiting = catalog("review", "--root", filled)
@@ -389,7 +392,6 @@ def test_compose_and_judge(tmp_path: Path) -> None:
     assert (good.exit_code, verdict["verdict"], verdict["decided_by"]) == (0, "accepted", "")
     assert 0 < verdict["score"] <= 1
     assert all(measure.keys() >= {"name", "value", "threshold", "passed"} for measure in verdict["measures"])
-    assert catalog("judge", tmp_path / "original.png", tmp_path / "one.jpg").exit_code == 0  # cut out by the engine
 
     (tmp_path / "other.png").write_bytes(png_bytes(product_photo(seed=4)))
     bad = catalog("judge", tmp_path / "original.png", tmp_path / "other.png", *matte)
@@ -424,6 +426,16 @@ def test_comply_of_an_export_and_of_a_photo(filled: Path, first_refresh: Result)
         "background_white",
         "longest_side_min",
     }
+
+
+def test_a_photo_its_cutout_and_its_scene_belong_together(tmp_path: Path) -> None:
+    """As somebody would try it out: no matte is given, so the engine cuts the original out again."""
+    (tmp_path / "mug.jpg").write_bytes(photo_bytes(1))
+    assert catalog("cutout", tmp_path / "mug.jpg", "-o", tmp_path / "out").exit_code == 0
+    scene = tmp_path / "scene.png"
+    assert catalog("compose", tmp_path / "out/mug.png", "--scene", "grey-sweep", "-o", scene).exit_code == 0
+    result = catalog("judge", tmp_path / "mug.jpg", scene)
+    assert (result.exit_code, result.stdout.splitlines()[0]) == (0, "accepted: every measure is within its threshold")
 
 
 # Odd names
@@ -472,8 +484,8 @@ def test_the_demo_rejects_exactly_what_was_planted(tmp_path: Path, own_process_s
     assert first.exit_code == 0, first.output
     assert f"{len(expected().rejected)} rejected:" in first.stdout
     assert (root / "reports/gallery/index.html").is_file()
-    kept = {path: path.stat().st_mtime_ns for folder in ("assets", "exports") for path in (root / folder).rglob("*.*")}
+    kept = times(root)
     second = catalog("demo", "--root", root)
     assert second.exit_code == 0, second.output
     assert "Nothing new was made" in second.stdout
-    assert kept == {path: path.stat().st_mtime_ns for path in kept}
+    assert times(root) == kept

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +13,7 @@ import dagster as dg
 import pytest
 from dagster_aws.s3 import S3Resource
 
-from catalog_assets.campaign_files import EVERGREEN, Campaign
+from catalog_assets.campaign_files import EVERGREEN, Campaign, Campaigns
 from catalog_assets.campaigns import campaign_line
 from catalog_assets.line_assets import line_assets
 from catalog_assets.partitions import registered
@@ -98,28 +100,34 @@ def proxy(s3_server: S3Server) -> Iterator[FaultyProxy]:
         yield found
 
 
-class _KeyOutage:
-    """Faults for every request that names a key, for as long as it lasts; the others pass."""
+class KeyOutage(deque[Fault]):
+    """Faults of a proxy for requests that name one key only; a thread of the proxy serves one request at a time."""
 
-    def __init__(self, proxy: FaultyProxy, part: str, times: int) -> None:
-        self.proxy = proxy
+    def __init__(self, part: str, times: int) -> None:
+        super().__init__([Fault(status=500, code="InternalError")] * times)
         self.part = part
-        self.left = times
-        self.met = 0
+        self.current = threading.local()
 
     def __bool__(self) -> bool:
-        return self.left > 0 and self.part in self.proxy.requests[-1]
-
-    def popleft(self) -> Fault:
-        self.left -= 1
-        self.met += 1
-        return Fault(status=500, code="InternalError")
+        return len(self) > 0 and self.part in self.current.line
 
 
-def break_key(proxy: FaultyProxy, part: str, times: int = 1_000_000) -> _KeyOutage:
+class Requests(list[str]):
+    """Request lines, as the proxy's threads note them before they look for a fault."""
+
+    def __init__(self, outage: KeyOutage) -> None:
+        super().__init__()
+        self.outage = outage
+
+    def append(self, line: str) -> None:
+        self.outage.current.line = line
+        super().append(line)
+
+
+def break_key(proxy: FaultyProxy, part: str, times: int = 1000) -> KeyOutage:
     """Let the next requests whose line (GET /bucket/key) holds `part` fail with 500."""
-    outage = _KeyOutage(proxy, part, times)
-    proxy.faults = outage  # type: ignore[assignment]
+    outage = KeyOutage(part, times)
+    proxy.faults, proxy.requests = outage, Requests(outage)
     return outage
 
 
@@ -207,7 +215,7 @@ def test_an_error_in_the_middle_is_tried_again(
     # Two failing replies: more than one call's own retry takes.
     outage = break_key(proxy, part.format(bucket=bucket.name), times=2)
     assert bucket.run(PRODUCT, instance, skus, proxy.endpoint).success
-    assert outage.met == 2
+    assert len(outage) == 0
     assert materialized(instance, "cutout") == skus
     assert set(records(bucket.store).values()) == {"made", "accepted"}
     assert_whole(bucket.store)
@@ -219,7 +227,7 @@ def test_a_lasting_outage_of_one_key_costs_that_sku_only(
     skus = ["a", "b", "c"]
     for number, sku in enumerate(skus):
         bucket.upload(f"{sku}.jpg", photo_bytes(number))
-    break_key(proxy, "uploads/b.jpg")
+    outage = break_key(proxy, "uploads/b.jpg")
     result = bucket.run(PRODUCT, instance, skus, proxy.endpoint)
     assert not result.success
     assert materialized(instance, "cutout") == ["a", "c"]
@@ -228,7 +236,7 @@ def test_a_lasting_outage_of_one_key_costs_that_sku_only(
     assert "uploads/b.jpg" in failure_text(instance, result.run_id)
     assert SECRET not in everything_recorded(instance)
 
-    proxy.plan()
+    outage.clear()
     assert bucket.run(PRODUCT, instance, skus, proxy.endpoint).success
     assert materialized(instance, "cutout") == skus
     assert not quarantined(bucket.store)
@@ -272,7 +280,7 @@ def test_wrong_credentials_are_told_without_showing_them(
     bucket: Bucket, proxy: FaultyProxy, instance: dg.DagsterInstance
 ) -> None:
     bucket.upload("a.jpg", photo_bytes(1))
-    proxy.plan(*[Fault(status=403, code="SignatureDoesNotMatch")] * 20)
+    proxy.plan(*[Fault(status=403, code="SignatureDoesNotMatch")] * 20)  # more than a run asks before it gives up
     result = bucket.run(PRODUCT, instance, ["a"], proxy.endpoint)
     assert not result.success
     text = everything_recorded(instance)
@@ -283,8 +291,6 @@ def test_wrong_credentials_are_told_without_showing_them(
 
 def tick(instance: dg.DagsterInstance, bucket: Bucket, cursor: str | None) -> dg.SensorResult:
     """One tick of the uploads sensor; its partition requests are carried out, as the daemon does."""
-    from catalog_assets.campaign_files import Campaigns
-
     campaigns = Campaigns(active={EVERGREEN: CAMPAIGN}, archived=(), problems=())
     sensor = uploads_sensor(PRODUCT_INFO, {EVERGREEN: CAMPAIGN_INFO}, campaigns)
     with dg.build_sensor_context(instance=instance, cursor=cursor, resources={"catalog": bucket.resource()}) as context:
