@@ -108,7 +108,9 @@ class SceneVariants(Stage):
         if missing:
             started = time.perf_counter()
             engine = self.context.engines.scene_engine(self.campaign.engine)
-            candidates = engine.compose([self._job(variant) for variant in missing])
+            candidates = engine.compose(
+                [scene_job(self.context, variant.cutout, variant.template, variant.seed) for variant in missing]
+            )
             seconds = (time.perf_counter() - started) / len(missing)
             for variant, candidate in zip(missing, candidates, strict=True):
                 found[variant.name] = self._save(shelf, blanks[variant.name], candidate, seconds)
@@ -126,7 +128,7 @@ class SceneVariants(Stage):
                     "cutout": variant.cutout.files["cutout"].sha256,
                     "template": variant.template.model_dump(mode="json"),
                     "size": self.context.settings.scene_size,
-                    "pose": self._pose(variant.cutout.sku),
+                    "pose": pose_of(self.context, variant.cutout.sku),
                     "seed": variant.seed,
                     "engine": [engine.name, engine.revision],
                     "code": self.code_version,
@@ -145,20 +147,6 @@ class SceneVariants(Stage):
             engine=EngineRef(engine.name, engine.revision, engine.device),
         )
 
-    def _job(self, variant: Variant) -> SceneJob:
-        size = self.context.settings.scene_size
-        return SceneJob(
-            cutout=self.context.rgba(variant.cutout.files["cutout"]),
-            template=variant.template,
-            seed=variant.seed,
-            size=(size, size),
-            pose=self._pose(variant.cutout.sku),
-        )
-
-    def _pose(self, sku: str) -> Pose:
-        pose = self.context.products.get(sku).pose
-        return pose if pose in get_args(Pose) else "standing"  # type: ignore[return-value]
-
     def _save(self, shelf: Shelf, blank: Record, candidate: Candidate, seconds: float) -> Record:
         files = {
             "picture": shelf.put(blank.name, "webp", webp_lossless(candidate.rgb)),
@@ -174,6 +162,24 @@ class SceneVariants(Stage):
                 seconds=round(seconds, 4),
             )
         )
+
+
+def scene_job(context: RunContext, cutout: Record, template: SceneTemplate, seed: int) -> SceneJob:
+    """What an engine is asked for: everything that decides a candidate's pixels."""
+    size = context.settings.scene_size
+    return SceneJob(
+        cutout=context.rgba(cutout.files["cutout"]),
+        template=template,
+        seed=seed,
+        size=(size, size),
+        pose=pose_of(context, cutout.sku),
+    )
+
+
+def pose_of(context: RunContext, sku: str) -> Pose:
+    """How the product lies or stands, as catalog.csv says; standing where it says nothing."""
+    pose = context.products.get(sku).pose
+    return pose if pose in get_args(Pose) else "standing"  # type: ignore[return-value]
 
 
 def set_aside(asset: str, sku: str, context: RunContext, campaign: Campaign, *, ready: bool) -> StageResult | None:

@@ -17,12 +17,12 @@ from catalog_assets.records import FileRef, Record, Shelf, campaign_shelf, finge
 from catalog_assets.settings import adjusted
 from catalog_assets.stage import Stage, StageResult, any_new, summarise
 from catalog_assets.stages.cutout import current_cutouts
-from catalog_assets.stages.scene_variants import SceneVariants, set_aside
+from catalog_assets.stages.scene_variants import SceneVariants, scene_job, set_aside
 from resources.imaging.encode import read_rgb, thumbnail_jpeg
 from resources.quality.fidelity import FidelityThresholds, judge
 from resources.quality.ranking import Ranker, Ranking, ranker
 from resources.scenes.engine import Candidate, Placement, on_canvas, scaled_product
-from resources.scenes.templates import load_templates
+from resources.scenes.templates import SceneTemplate, load_templates
 from resources.verdicts import Rejection, Verdict
 
 # One accepted final in so many shows its thumbnail in the UI; the event store pays for every one.
@@ -89,17 +89,12 @@ class ScoredFinals(Stage):
         started = time.perf_counter()
         rgba = self.context.rgba(cutout.files["cutout"])
         pictures = [self._candidate(record, rgba) for record in candidates]
+        template = load_templates()[scene]
         verdicts = [
-            judge(
-                rgba[..., :3],
-                rgba[..., 3],
-                picture.rgb,
-                placement=picture.placement,
-                thresholds=self.thresholds,
-            )
-            for picture in pictures
+            self._verdict(cutout, template, record, picture)
+            for record, picture in zip(candidates, pictures, strict=True)
         ]
-        rankings = self.ranker.rank(pictures, [load_templates()[scene]] * len(pictures), verdicts)
+        rankings = self.ranker.rank(pictures, [template] * len(pictures), verdicts)
         best = rankings[0].index if rankings else _nearest(verdicts)
         verdict = verdicts[best]
         record = Record(
@@ -129,6 +124,27 @@ class ScoredFinals(Stage):
             seconds=round(time.perf_counter() - started, 4),
         )
         return shelf.save(record)
+
+    def _verdict(self, cutout: Record, template: SceneTemplate, record: Record, picture: Candidate) -> Verdict:
+        """The judge's word on a candidate. Growth that it only suspects is settled against the scene itself."""
+        rgba = self.context.rgba(cutout.files["cutout"])
+
+        def say(backdrop: NDArray[np.uint8] | None) -> Verdict:
+            return judge(
+                rgba[..., :3],
+                rgba[..., 3],
+                picture.rgb,
+                placement=picture.placement,
+                thresholds=self.thresholds,
+                backdrop=backdrop,
+            )
+
+        verdict = say(None)
+        if verdict.decided_by != "expansion":
+            return verdict
+        engine = self.context.engines.scene_engine(self.campaign.engine)
+        backdrop = engine.backdrop(scene_job(self.context, cutout, template, record.facts["seed"]))
+        return verdict if backdrop is None else say(backdrop)
 
     def _candidate(self, record: Record, cutout: NDArray[np.uint8]) -> Candidate:
         """A stored candidate, read back and checked against its recorded hash."""

@@ -2,7 +2,8 @@
 
 Several hypotheses are made and measured, and the one that the gate is surest of is taken:
 
-- flood: on a border of one colour, everything that the border's colour does not reach (`flood`).
+- flood: on a border of one colour, everything that the border's colour does not reach (`flood`),
+  and the same with soft shadows taken off.
 - grabcut: GrabCut from two saliency maps at strict and generous levels, in two colour spaces (`saliency`, `grabcut`).
 
 Found and measured on a copy of 320 px, drawn again at 512 px, and refined in the full photo (`refine_alpha`).
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 
 from resources.imaging.alpha import Alpha, Rgb, refine_alpha
 from resources.matting.engine import Matte, judge_matte
-from resources.matting.flood import ring_distance, stable_flood
+from resources.matting.flood import ring_distance, stable_flood, without_shade
 from resources.matting.grabcut import (
     cut_salient,
     frame_level,
@@ -91,17 +92,20 @@ def _contrast(search: Rgb, barrier: Field) -> float:
 def _surest(photo: Rgb, search: Rgb, barrier: Field) -> _Hypothesis:
     """The hypothesis that the gate is surest of; the flood where it is accepted."""
     lab = to_lab(search)
-    plain = _reduced(photo, _SIDE_OF_FLOOD)
-    distance, uniform = ring_distance(to_lab(plain))
+    plain = to_lab(_reduced(photo, _SIDE_OF_FLOOD))
+    distance, uniform = ring_distance(plain)
     if uniform < _UNIFORM_BORDER:
         return _by_grabcut(photo, search, lab, barrier, None)
     flooded = _by_flood(distance, lab)
     if judge_matte(flooded.measures).accepted:
         return flooded
+    shadeless = _by_shadeless_flood(flooded, plain, lab)
+    if judge_matte(shadeless.measures).accepted:
+        return shadeless
     other = _by_grabcut(photo, search, lab, barrier, distance)
     if other.measures["unexplained"] > _LEFT_OUT:
         return flooded
-    return max((flooded, other), key=_sureness)
+    return max((flooded, shadeless, other), key=_sureness)
 
 
 def _sureness(hypothesis: _Hypothesis) -> tuple[float, float]:
@@ -119,6 +123,11 @@ def _measured(lab: Field, mask: Mask, agreement: float) -> dict[str, float]:
 def _by_flood(distance: Field, lab: Field) -> _Hypothesis:
     flood = stable_flood(distance)
     return _Hypothesis(flood.mask, _measured(lab, flood.mask, flood.stability), "flood")
+
+
+def _by_shadeless_flood(flooded: _Hypothesis, plain: Field, lab: Field) -> _Hypothesis:
+    mask = without_shade(flooded.mask, plain)
+    return _Hypothesis(mask, _measured(lab, mask, flooded.measures["agreement"]), "shadeless_flood")
 
 
 def _by_grabcut(photo: Rgb, search: Rgb, lab: Field, barrier: Field, distance: Field | None) -> _Hypothesis:

@@ -27,6 +27,9 @@ _TOLERANCES = (2.0, 3.0, 4.5, 7.0, 10.0)
 # this (Lab units), and of at least this share of the product.
 _HOLE_LIKENESS = 1.0
 _HOLE_SHARE = 0.005
+# A shade has nearly the hue of the background, is at most this much darker, and has no steeper edge than this
+# (Lab units, and units a pixel at the size of the flood).
+_SHADE_HUE, _SHADE_DEPTH, _SHADE_EDGE = 5.0, 60.0, 2.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,3 +103,27 @@ def stable_flood(distance: Field) -> Flood:
     best = max(range(len(steps)), key=lambda i: (round(steps[i], 2), i))
     tolerance = _TOLERANCES[best + 1]
     return Flood(open_holes(masks[best + 1], distance, tolerance), tolerance, steps[best])
+
+
+def without_shade(mask: Mask, lab: Field) -> Mask:
+    """Take a flood on over soft shades of the background's hue, up to the next edge: a shadow on a studio floor.
+
+    mask, lab: a flood's mask and its picture. A grey product without an edge around it is taken along: the gate
+    has to tell, as it has for any hypothesis.
+    """
+    if mask.all() or not mask.any():
+        return mask
+    smooth = cv2.GaussianBlur(lab, (0, 0), 1.0)
+    background = np.median(lab[~mask], axis=0)
+    hue = np.sqrt(((smooth[..., 1:] - background[1:]) ** 2).sum(axis=2))
+    drop = background[0] - smooth[..., 0]
+    across, down = cv2.Sobel(smooth, cv2.CV_32F, 1, 0) / 8, cv2.Sobel(smooth, cv2.CV_32F, 0, 1) / 8
+    edge = np.sqrt((across * across + down * down).sum(axis=2))
+    passable = (hue < _SHADE_HUE) & (drop > -2) & (drop < _SHADE_DEPTH) & (edge < _SHADE_EDGE)
+    _, labels = cv2.connectedComponents((passable | ~mask).astype(np.uint8), connectivity=4)
+    reached = np.zeros(int(labels.max()) + 1, bool)
+    reached[np.unique(labels[~mask])] = True
+    # The band of pixels beside an edge is steep as well: what remains of it is shade.
+    shade = cv2.dilate((reached[labels] & mask).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    left = mask & ~(shade & (hue < _SHADE_HUE) & (drop < _SHADE_DEPTH))
+    return tidy(cv2.morphologyEx(left.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)) > 0)

@@ -17,8 +17,9 @@ Field = NDArray[np.float32]
 
 # Lab distance under which two colours count as hardly different.
 _SAME_COLOUR = 6.0
-# Edges under this strength (Lab units a pixel) are shades.
+# Edges under this strength (Lab units a pixel) are shades, and so are edges wider than this (px).
 _FAINT_EDGE = 3.0
+_WIDE_EDGE = 4.0
 COLOUR_MEASURES = ("shared_colours", "background_inside", "filled_gaps", "weak_outline", "faint_outline", "loose_edges")
 _BINS = 40
 _BIN_WIDTH = 6.0
@@ -64,7 +65,7 @@ def colour_measures(lab: Field, mask: Mask) -> dict[str, float]:
         _background_inside(lab, mask),
         _filled_gaps(lab, mask),
         _weak_outline(lab, mask, outline),
-        _faint_outline(near_edge, mask, outline),
+        _faint_outline(lab, near_edge, mask, outline),
         _loose_edges(edges, near_edge, mask, outline),
     )
     return dict(zip(COLOUR_MEASURES, values, strict=True))
@@ -77,12 +78,17 @@ def _edge_strength(lab: Field) -> Field:
     return np.sqrt((across * across + down * down).sum(axis=2))
 
 
-def _faint_outline(near_edge: Field, mask: Mask, outline: Mask) -> float:
-    """Share of the outline that runs through a shade instead of along an edge."""
+def _faint_outline(lab: Field, near_edge: Field, mask: Mask, outline: Mask) -> float:
+    """Share of the outline that runs through a shadow or a blur: the step across it is weak, or takes long."""
+    inner, inner_weight = _local_mean(lab, _shrunk(mask, 2), 9)
+    outer, outer_weight = _local_mean(lab, ~_grown(mask, 3), 9)
+    step = np.sqrt(((inner - outer) ** 2).sum(axis=2))
+    # Pixels that the step takes at its steepest; a part too thin to have an inside is not judged by it.
+    width = np.where(inner_weight > 0.02, step / np.maximum(near_edge, 0.05), 0)
     # Not along the frame: the photo ends there, not the product.
-    beyond = cv2.blur((~_grown(mask, 3)).astype(np.float32), (9, 9))
-    judged = outline & (beyond > 0.02)
-    return float((near_edge[judged] < _FAINT_EDGE).mean()) if judged.any() else 1.0
+    judged = outline & (outer_weight > 0.02)
+    faint = (near_edge < _FAINT_EDGE) | (width > _WIDE_EDGE)
+    return float(faint[judged].mean()) if judged.any() else 1.0
 
 
 def _loose_edges(edges: Field, near_edge: Field, mask: Mask, outline: Mask) -> float:

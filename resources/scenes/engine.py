@@ -91,6 +91,10 @@ class SceneEngine(Protocol):
         """Make one candidate a job, in order."""
         ...
 
+    def backdrop(self, job: SceneJob) -> U8 | None:
+        """The scene that `compose` puts the product into, alone (HxWx3 uint8), or None if the engine cannot know it."""
+        ...
+
 
 def scene_seed(*parts: str | int) -> int:
     """A seed of 63 bits, the same for the same parts wherever it runs.
