@@ -36,14 +36,15 @@ TWELVE_MEGAPIXELS = (4000, 3000)
 
 
 def photo(seed: int, size: tuple[int, int]) -> bytes:
-    """A patterned oval on a light, slightly noisy background."""
+    """A sharp dark oval with a stripe on a light, slightly noisy background."""
     width, height = size
     rng = np.random.default_rng(seed)
-    small = np.full((height // 8, width // 8, 3), 228, np.uint8)
-    centre, axes = (width // 16, height // 16), (int(width * 0.04), int(height * 0.045))
-    cv2.ellipse(small, centre, axes, float(seed * 9 % 40), 0, 360, [int(c) for c in rng.integers(20, 120, 3)], -1)
-    noise = rng.normal(0, 3, small.shape)
-    picture = cv2.resize(np.clip(small + noise, 0, 255).astype(np.uint8), size, interpolation=cv2.INTER_CUBIC)
+    noise = cv2.resize(rng.normal(0, 2, (height // 4, width // 4, 3)), size, interpolation=cv2.INTER_LINEAR)
+    picture = np.clip(228 + noise, 0, 255).astype(np.uint8)
+    centre, axes, turn = (width // 2, height // 2), (int(width * 0.3), int(height * 0.35)), float(seed * 9 % 40)
+    colour = [int(c) for c in rng.integers(20, 100, 3)]
+    cv2.ellipse(picture, centre, axes, turn, 0, 360, colour, -1, cv2.LINE_AA)
+    cv2.ellipse(picture, centre, (axes[0] // 2, axes[1] // 3), turn, 0, 360, [150, 60, 40], -1, cv2.LINE_AA)
     return jpeg(picture, quality=90)
 
 

@@ -13,11 +13,13 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_exponential
 
 from catalog_assets.quarantine import Quarantine
 from catalog_assets.stage import Stage, StageResult
+from resources.store import StoreError
 from resources.transient import is_out_of_memory, is_transient
 from resources.verdicts import INTERNAL_ERROR, Rejection
 
@@ -66,7 +68,7 @@ class LineReport:
     @property
     def has_errors(self) -> bool:
         """True if something went wrong that is not the fault of a picture."""
-        return any(rejection.code == INTERNAL_ERROR for rejection in self.rejections.values())
+        return any(rejection.details for rejection in self.rejections.values())
 
     @property
     def reviews(self) -> int:
@@ -134,8 +136,16 @@ def run_group(line: Line, skus: Sequence[str]) -> list[list[StageResult]]:
             results[result.sku].append(result)
         going = [sku for sku in going if results[sku][-1].goes_on]
     for sku in skus:
-        line.quarantine.settle(results[sku])
+        _settle(line, results[sku])
     return [results[sku] for sku in skus]
+
+
+def _settle(line: Line, results: Sequence[StageResult]) -> None:
+    """Bring the quarantine up to date for one SKU. Trouble with that costs no SKU its outcome."""
+    try:
+        _retrying()(line.quarantine.settle, results)
+    except Exception:
+        log.exception("%s: the quarantine record of %s could not be written", line.name, results[-1].sku)
 
 
 def attempt(stage: Stage, skus: Sequence[str]) -> list[StageResult]:
@@ -155,14 +165,18 @@ def attempt(stage: Stage, skus: Sequence[str]) -> list[StageResult]:
 
 
 def _with_retries(stage: Stage, skus: Sequence[str]) -> list[StageResult]:
-    retrying = Retrying(
+    return _retrying(before_sleep=_say_retry(stage, skus))(stage.run, skus)
+
+
+def _retrying(**options: Any) -> Retrying:
+    """At most so many attempts at what is worth another one, with exponential back-off."""
+    return Retrying(
         stop=stop_after_attempt(ATTEMPTS),
         wait=wait_exponential(multiplier=0.5, max=20),
         retry=retry_if_exception(is_transient),
-        before_sleep=_say_retry(stage, skus),
         reraise=True,
+        **options,
     )
-    return retrying(stage.run, skus)
 
 
 def _say_retry(stage: Stage, skus: Sequence[str]) -> Callable[[RetryCallState], None]:
@@ -174,9 +188,12 @@ def _say_retry(stage: Stage, skus: Sequence[str]) -> Callable[[RetryCallState], 
 
 
 def _unexpected(stage: Stage, sku: str, error: Exception) -> StageResult:
-    """An exception that nobody expected, as a rejection that keeps its traceback."""
+    """An exception as a rejection that keeps its traceback; the store's own say what was wrong with it."""
     details = "".join(traceback.format_exception(error))
     log.error("%s: %s failed unexpectedly in %s\n%s", stage.asset, sku, threading.current_thread().name, details)
+    if isinstance(error, StoreError):
+        rejection = replace(error.rejection(stage.asset), details=details)
+        return StageResult(stage.asset, sku, "rejected", rejection=rejection, check=False)
     rejection = Rejection(
         code=INTERNAL_ERROR,
         message=f"The program failed on this product: {type(error).__name__}: {error}",

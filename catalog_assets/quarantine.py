@@ -61,7 +61,9 @@ class Quarantine:
             return _from_json(self.store.read_json(self._key(sku)))
         except NotFound:
             return None
-        except (StoreError, KeyError, TypeError):
+        except (StoreError, KeyError, TypeError) as error:
+            if isinstance(error, StoreError) and error.retryable:
+                raise
             log.warning("%s: damaged record, left out", self._key(sku))
             return None
 

@@ -47,8 +47,19 @@ class RawPhoto(Stage):
                 return StageResult(self.asset, sku, "retired", notes=("The upload is gone.",))
             return StageResult(self.asset, sku, "rejected", rejection=NO_UPLOAD, check=False)
         if upload.problems:
-            return StageResult(self.asset, sku, "rejected", rejection=upload.problems[0], check=False)
+            return self._refuse(upload, shelf)
         return self._take_in_views(upload, shelf)
+
+    def _refuse(self, upload: SkuUploads, shelf: Shelf) -> StageResult:
+        """An upload that cannot be used as a whole. Recorded like a view, so that it can be retired when it is gone."""
+        reason = replace(upload.problems[0], stage=self.asset)
+        wanted = fingerprint({"problem": [reason.code, reason.message], "code": self.code_version})
+        view = upload.views[0].view if upload.views else "main"
+        if shelf.current(view, wanted) is None:
+            record = Record(self.asset, upload.sku, view, "rejected", wanted, facts={"main": True}, rejection=reason)
+            shelf.save(record)
+        shelf.keep_only([view])
+        return StageResult(self.asset, upload.sku, "rejected", rejection=reason, check=False)
 
     def _retire(self, sku: str) -> None:
         """Take the exports of every campaign away, archived ones too; the SKU's own history stays."""

@@ -127,7 +127,9 @@ def _by_flood(distance: Field, lab: Field) -> _Hypothesis:
 
 def _by_shadeless_flood(flooded: _Hypothesis, plain: Field, lab: Field) -> _Hypothesis:
     mask = without_shade(flooded.mask, plain)
-    return _Hypothesis(mask, _measured(lab, mask, flooded.measures["agreement"]), "shadeless_flood")
+    measures = _measured(lab, mask, flooded.measures["agreement"])
+    measures["shade"] = 1 - int(mask.sum()) / max(1, int(flooded.mask.sum()))
+    return _Hypothesis(mask, measures, "shadeless_flood")
 
 
 def _by_grabcut(photo: Rgb, search: Rgb, lab: Field, barrier: Field, distance: Field | None) -> _Hypothesis:

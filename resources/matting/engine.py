@@ -46,6 +46,11 @@ class MattingEngine(Protocol):
 class MatteThresholds:
     """Where the gate stands. Each measure that an engine recorded is held against its limit.
 
+    Calibrated with the classical engine, revision 1 ("wrong": accepted with an IoU under 0.90):
+    39 evaluation photos, 30 of them with true mattes: 15 accepted, 0 wrong.
+    114 composites of 19 cut-outs over made backgrounds with shadows: 82 accepted, 4 wrong (0.436, glass; and
+    three of 0.895 to 0.899). 21 rendered views of the sample catalog, exact mattes: 13 accepted, 0 wrong.
+
     subject: contrast of the picture with its own border, in Lab units: below, there is nothing to cut out.
     min_area, max_area: share of the picture that the product covers.
     side_contact: share of one side of the frame that the product touches: more, and it is cut off by the frame.
@@ -58,6 +63,7 @@ class MatteThresholds:
     faint_outline: share of the outline that runs through a shade instead of along an edge.
     loose_edges: edges beside the product as strong as its own outline, relative to the outline's length.
     unexplained: what else stands out from a plain background but was not taken, relative to the product.
+    shade: share of what stands out from a plain background that was taken for a shadow.
     softness: share of the matte that is neither clearly product nor clearly background.
     """
 
@@ -74,6 +80,7 @@ class MatteThresholds:
     faint_outline: float = 0.15
     loose_edges: float = 0.25
     unexplained: float = 0.10
+    shade: float = 0.30
     softness: float = 0.35
 
 
@@ -211,6 +218,16 @@ _RULES = (
         ".0%",
     ),
     _Rule(
+        "shade",
+        "shade",
+        "lower",
+        0.0,
+        "{value} of what stands out from the background was taken for shadow (at most {limit}): "
+        "a light part of the product may be missing",
+        _CHECK,
+        ".0%",
+    ),
+    _Rule(
         "softness",
         "softness",
         "lower",
@@ -246,15 +263,23 @@ def judge_matte(measures: Mapping[str, float], thresholds: MatteThresholds | Non
 
 
 def _no_subject(measures: Mapping[str, float], thresholds: MatteThresholds) -> Verdict:
-    contrast = measures.get("subject", 0.0)
+    contrast = measures.get("subject", thresholds.subject)
+    found = "the cut-out is empty"
+    if contrast < thresholds.subject:
+        found = (
+            f"nothing in the photo stands out from its background "
+            f"(contrast {contrast:.1f}, at least {thresholds.subject:.1f} is needed)"
+        )
     return Verdict(
         decision="review",
         score=0.0,
-        measures=(measure("subject", contrast, at_least=thresholds.subject),),
+        measures=(
+            measure("subject", contrast, at_least=thresholds.subject),
+            measure("area", measures["area"], at_least=thresholds.min_area),
+        ),
         decided_by=NO_SUBJECT,
         code=NO_SUBJECT,
-        message=f"No product was found: nothing in the photo stands out from its background "
-        f"(contrast {contrast:.1f}, at least {thresholds.subject:.1f} is needed).",
+        message=f"No product was found: {found}.",
         hint="Check that the right file was uploaded. " + _PLAIN_BACKGROUND,
     )
 

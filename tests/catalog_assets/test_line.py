@@ -18,6 +18,7 @@ from catalog_assets.line import Line, run_line
 from catalog_assets.quarantine import Quarantine, quarantined
 from catalog_assets.records import product_shelf
 from catalog_assets.stage import Stage, StageResult
+from resources.storage.local import LocalStore
 from resources.store import StoreError, open_store
 from resources.verdicts import Rejection
 from tests.catalogs import make_catalog, open_context, photo_bytes, pictures, product_of, run_product
@@ -102,6 +103,46 @@ def test_a_stopped_sku_does_not_reach_the_next_stage(tmp_path: Path) -> None:
     report = run_line(line_of(tmp_path, Refuse(asset="first"), second), ["a"], threads=1)
     assert second.groups == []
     assert report.rejections["a"].stage == "first"
+
+
+def test_trouble_with_a_quarantine_record_costs_no_sku_its_outcome(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_catalog(tmp_path, good=["a", "c"], bad=["b"])
+    original = LocalStore.write
+
+    def write(self: LocalStore, key: str, data: bytes, content_type: str | None = None) -> None:
+        if key.startswith("quarantine/"):
+            raise StoreError("disk_full", "There is no room left.")
+        original(self, key, data, content_type)
+
+    monkeypatch.setattr(LocalStore, "write", write)
+    report, results = run_product(tmp_path)
+    assert report.statuses == {"made": 2, "rejected": 1}
+    assert {result.sku for result in results if result.stage == "cutout"} == {"a", "c"}
+
+
+def test_trouble_with_the_store_is_said_in_its_own_words(tmp_path: Path) -> None:
+    def full(group: Sequence[str]) -> None:
+        raise StoreError("disk_full", "There is no room left.", "Make room.")
+
+    report = run_line(line_of(tmp_path, Double(full)), ["a"], threads=1)
+    rejection = report.rejections["a"]
+    assert (rejection.code, rejection.message, rejection.hint) == ("disk_full", "There is no room left.", "Make room.")
+    assert rejection.details
+    assert report.has_errors
+
+
+def test_a_refused_name_that_is_removed_is_retired(tmp_path: Path) -> None:
+    make_catalog(tmp_path, good=["Mug"])
+    (tmp_path / "uploads" / "mug.jpg").write_bytes(photo_bytes(5))
+    report, _ = run_product(tmp_path)
+    [(sku, rejection)] = report.rejections.items()
+    assert rejection.code == "duplicate_name"
+    (tmp_path / "uploads" / "mug.jpg").unlink()
+    report, _ = run_product(tmp_path, ["Mug", sku])
+    assert report.rejections == {}
+    assert report.statuses == {"up_to_date": 1, "retired": 1}
 
 
 # 3: memory does not grow with the batch

@@ -12,7 +12,7 @@ import pytest
 
 from resources.matting.engine import MatteThresholds, judge_matte
 from resources.matting.engines import matting_engine
-from resources.matting.flood import flood_mask, ring_distance, stable_flood
+from resources.matting.flood import flood_mask, ring_distance, stable_flood, without_shade
 from resources.matting.measures import colour_measures, own_alpha_measures, shape_measures
 from resources.matting.saliency import barrier_field, boundary_saliency, superpixels, to_lab
 from resources.matting.shapes import drop_small_parts, drop_spurs, fill_small_holes, overlap, resize_mask
@@ -197,6 +197,7 @@ def test_good_measures_are_accepted_with_every_number() -> None:
         ("faint_outline", 0.4),
         ("loose_edges", 1.2),
         ("unexplained", 0.5),
+        ("shade", 0.6),
         ("softness", 0.6),
         ("agreement", float("nan")),
     ],
@@ -250,6 +251,27 @@ def test_flood_stops_at_the_edge_and_not_at_the_shade() -> None:
     flood = stable_flood(distance)
     assert flood.stability > 0.95
     assert overlap(flood.mask, truth) > 0.95
+
+
+def test_a_soft_shadow_is_taken_off_and_the_product_left() -> None:
+    truth = bottle_mask()
+    shadow = cv2.GaussianBlur(np.roll(truth, (20, 40), axis=(0, 1)).astype(np.float32), (0, 0), 16)[..., None]
+    lab = to_lab(photo_of(truth, white() * (1 - 0.45 * shadow)))
+    distance, _ = ring_distance(lab)
+    flooded = stable_flood(distance).mask
+    # The shadow inside the handle is closed in and stays: without the gap, then.
+    solid = fill_small_holes(truth, share=0.5)
+    assert overlap(flooded, solid) < 0.85
+    assert overlap(fill_small_holes(without_shade(flooded, lab), share=0.5), solid) > 0.95
+
+
+def test_a_white_product_taken_for_shadow_is_left_to_a_person() -> None:
+    """A white lamp on white with metal pins: only the pins have an edge that no shadow has."""
+    y, x = np.mgrid[0:SIDE, 0:SIDE].astype(np.float32)
+    lamp = np.clip(1 - np.hypot(x - 240, y - 200) / 150, 0, 1)[..., None]
+    photo = grain(white() - 28 * np.sqrt(lamp))
+    photo[345:385, 215:227] = photo[345:385, 255:267] = (70, 60, 50)
+    assert judge_matte(cut(photo).measures).decision == "review"
 
 
 def test_flood_does_not_reach_an_enclosed_white_part() -> None:
