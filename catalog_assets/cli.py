@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 
 DONE, SOME_STOPPED, COULD_NOT_RUN = 0, 1, 2
+PROBLEMS_SHOWN = 20
 INTERRUPTED = 130  # as shells have it for Ctrl-C
 
 root_option = click.option(
@@ -217,6 +218,11 @@ def _tell(result: Refreshed, root: str) -> None:
         click.echo("Nothing new was made: what can be made is up to date.")
     for note in result.notes:
         _say(f"ignored: {note.message}")
+    for problem in result.problems[:PROBLEMS_SHOWN]:
+        where = f"catalog.csv line {problem.line}" if problem.line else "catalog.csv"
+        _say(f"{where}: {problem.message} {problem.hint}")
+    if len(result.problems) > PROBLEMS_SHOWN:
+        _say(f"catalog.csv: {len(result.problems) - PROBLEMS_SHOWN} more problems, all in the report catalog_overview")
     reviews = [record for record in result.stopped if record.rejection.is_review]
     rejections = [record for record in result.stopped if not record.rejection.is_review]
     for title, records in (("rejected", rejections), ("needs review", reviews)):

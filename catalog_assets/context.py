@@ -19,7 +19,7 @@ from resources.engines import Engines
 from resources.imaging.decode import Photo, decode_photo
 from resources.imaging.encode import read_rgb, read_rgba
 from resources.products import Products, load_products
-from resources.store import CatalogStore
+from resources.store import CatalogStore, StoreError
 from resources.uploads import UploadIndex, scan_uploads
 from resources.verdicts import Rejection
 
@@ -29,8 +29,27 @@ Pixels = NDArray[np.uint8]
 # Two photos of 9 Mpx and their cut-outs: what two SKUs hand from stage to stage. A batch never needs more.
 CACHE_BYTES = 128 * 1024 * 1024
 
+# So few SKUs may all lose their uploads at once without anybody being asked.
+UPLOADS_MAY_VANISH = 10
+
 # Decoding takes up to 10 bytes a pixel for a moment: one photo of 100 Mpx, or several of the usual 12.
 DECODING_PIXELS = 100_000_000
+
+
+def insist_on_uploads(store: CatalogStore, uploads: UploadIndex) -> None:
+    """Raise StoreError if the upload folder is empty although the catalog has SKUs: it is not mounted, or was moved.
+
+    A SKU whose upload is gone is retired and its exports go, so this mistake would empty the shop.
+    """
+    if uploads.skus:
+        return
+    known = len(store.children("assets/product/raw_photo"))
+    if known > UPLOADS_MAY_VANISH:
+        raise StoreError(
+            "uploads_vanished",
+            f"The upload folder holds no photos, but this catalog has {known} SKUs.",
+            "Put the folder back, or mount it. To retire products, remove their photos, not the whole folder.",
+        )
 
 
 class PictureCache:

@@ -32,18 +32,29 @@ def open_instance(root: str) -> Iterator[dg.DagsterInstance]:
     Dagster itself looks for DAGSTER_HOME while it works, so it is set meanwhile, and then as it was before: another
     catalog in the same process gets its own home.
     """
-    before = os.environ.get("DAGSTER_HOME")
     home = dagster_home(root)
     home.mkdir(parents=True, exist_ok=True)
     settings = home / "dagster.yaml"
     if not settings.exists():
         shutil.copyfile(DEFAULT_SETTINGS, settings)
-    os.environ["DAGSTER_HOME"] = str(home)
+    # matplotlib writes a list of fonts: here, and not into the home folder of whoever runs this.
+    with (
+        _variables(DAGSTER_HOME=str(home), MPLCONFIGDIR=str(home / "matplotlib")),
+        dg.DagsterInstance.get() as instance,
+    ):
+        yield instance
+
+
+@contextmanager
+def _variables(**values: str) -> Iterator[None]:
+    """Set environment variables, and put back what was there."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
     try:
-        with dg.DagsterInstance.get() as instance:
-            yield instance
+        yield
     finally:
-        if before is None:
-            del os.environ["DAGSTER_HOME"]
-        else:
-            os.environ["DAGSTER_HOME"] = before
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import dagster as dg
 
-from catalog_assets.context import RunContext
+from catalog_assets.context import RunContext, insist_on_uploads
 from catalog_assets.line import Line, LineReport, run_line
 from catalog_assets.partitions import FORCE_TAG, PERIOD_TAG, SKU
 from catalog_assets.quarantine import Quarantine
@@ -154,9 +154,9 @@ def open_context(
     *,
     retry: bool = False,
 ) -> RunContext:
-    """What the stages of a run share, from its resources and its tags."""
+    """What the stages of a run share, from its resources and its tags. Raises StoreError, SettingsError."""
     store = catalog.open()
-    return RunContext(
+    context = RunContext(
         store=store,
         settings=load_settings(store),
         engines=engines,
@@ -164,6 +164,8 @@ def open_context(
         retry=retry,
         period=tags.get(PERIOD_TAG, ""),
     )
+    insist_on_uploads(store, context.uploads)
+    return context
 
 
 def work(

@@ -11,6 +11,7 @@ from pathlib import Path
 import dagster as dg
 
 from catalog_assets.campaign_files import Campaigns
+from catalog_assets.context import insist_on_uploads
 from catalog_assets.definitions import build_definitions, build_resources, line_infos
 from catalog_assets.environment import Environment
 from catalog_assets.instance import dagster_home, open_instance
@@ -22,6 +23,7 @@ from catalog_assets.reporting import COUNT_TAG
 from catalog_assets.settings import load_settings
 from resources.engines import Engines
 from resources.names import display, sku_name
+from resources.products import RowProblem, load_products, rows_without_photos
 from resources.store import UPLOADS, CatalogStore
 from resources.uploads import UploadNote, scan_uploads
 
@@ -36,12 +38,16 @@ class RefreshError(ValueError):
 
 @dataclass
 class Refreshed:
-    """What a refresh did. counts: SKUs by status and line. stopped: what lies in quarantine of these SKUs."""
+    """What a refresh did. counts: SKUs by status and line. stopped: what lies in quarantine of these SKUs.
+
+    notes: uploads that were left out. problems: rows of catalog.csv that could not be used.
+    """
 
     skus: int
     counts: dict[str, Counter[str]] = field(default_factory=dict)
     stopped: list[Quarantined] = field(default_factory=list)
     notes: tuple[UploadNote, ...] = ()
+    problems: tuple[RowProblem, ...] = ()
     broken_runs: list[str] = field(default_factory=list)
 
     @property
@@ -78,6 +84,8 @@ def refresh(environment: Environment, campaigns: Campaigns, wish: Wish) -> Refre
     chosen = _chosen(campaigns, wish.campaigns)
     _check_engines(build_resources(environment).engines, [campaigns.active[name].engine for name in chosen])
     uploads = scan_uploads(store)
+    insist_on_uploads(store, uploads)
+    products = load_products(store)
     if not uploads.skus:
         _check_uploads(store)
     with open_instance(environment.root) as instance:
@@ -88,6 +96,7 @@ def refresh(environment: Environment, campaigns: Campaigns, wish: Wish) -> Refre
         else:
             tasks = [Task(chosen, _wanted(wish.skus, order), retry=wish.retry)]
         result = Refreshed(skus=len({sku for task in tasks for sku in task.skus}), notes=uploads.notes)
+        result.problems = (*products.problems, *rows_without_photos(products, uploads.skus))
         runner = _Runner(environment, campaigns, instance, wish)
         for task in tasks:
             runner.run(task, result)

@@ -7,6 +7,7 @@ import io
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from os import cpu_count
 from pathlib import Path
 from typing import Any, TypeVar
@@ -181,16 +182,35 @@ def judge_files(original: Path, final: Path, matte: Path | None, engines: Engine
         return _unusable("original", photo)
     if isinstance(picture, Rejection):
         return _unusable("final", picture)
-    alpha = _matte_of(photo, matte, engines)
+    doubt: Verdict | None = None
+    alpha: Any
+    if matte is None:
+        found = _matte(photo, _known(engines.matting_engine))[1]
+        alpha, gate = found.alpha, judge_matte(found.measures, MatteThresholds())
+        doubt = None if gate.accepted else gate
+    else:
+        alpha = _given_matte(photo, matte)
     if isinstance(alpha, Rejection):
         return _judged(Verdict("review", 0.0, (), "matte", alpha.code, f"matte: {alpha.message}", alpha.hint))
-    return _judged(judge(photo.rgb, alpha, picture.rgb, placement=None, thresholds=FidelityThresholds()))
+    verdict = judge(photo.rgb, alpha, picture.rgb, placement=None, thresholds=FidelityThresholds())
+    if doubt is not None and verdict.accepted:  # what the matte missed was not compared
+        message = f"The product could not be cut out of the original with certainty. {doubt.message}"
+        return _judged(
+            replace(
+                verdict,
+                decision="review",
+                score=0.49,
+                decided_by="matte",
+                code=NEEDS_REVIEW,
+                message=message,
+                hint="Give its matte with --matte.",
+            )
+        )
+    return _judged(verdict)
 
 
-def _matte_of(photo: Photo, matte: Path | None, engines: Engines) -> Any:
-    """The alpha of the original (HxW uint8), from its file, its own transparency or the cut-out engine."""
-    if matte is None:
-        return _matte(photo, _known(engines.matting_engine))[1].alpha
+def _given_matte(photo: Photo, matte: Path) -> Any:
+    """The alpha of the original (HxW uint8) from a file, or a Rejection."""
     try:
         data = matte.read_bytes()
     except (OSError, ValueError) as error:

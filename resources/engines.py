@@ -20,9 +20,7 @@ PROFILES: dict[str, dict[str, str]] = {"embedded": {"matting": "classical", "sce
 class Engines(dg.ConfigurableResource[Any]):
     """The engines of one run. An unknown profile or engine raises ValueError naming the known ones."""
 
-    profile: str = Field(
-        "embedded", description="Set of engines: embedded needs no GPU, no download, no network."
-    )
+    profile: str = Field("embedded", description="Set of engines: embedded needs no GPU, no download, no network.")
     matting: str = Field("", description="Cut-out engine; empty: that of the profile.")
     scenes: str = Field("", description="Scene engine; empty: that of the profile.")
 

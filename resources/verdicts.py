@@ -51,9 +51,7 @@ class Measure:
     passed: bool = True
 
 
-def measure(
-    name: str, value: float, *, at_most: float | None = None, at_least: float | None = None
-) -> Measure:
+def measure(name: str, value: float, *, at_most: float | None = None, at_least: float | None = None) -> Measure:
     """Compare a number with its threshold. NaN and infinity never pass a threshold, and are stored as -1."""
     finite = math.isfinite(value)
     shown = round(float(value), 6) if finite else -1.0

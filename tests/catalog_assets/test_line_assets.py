@@ -170,3 +170,16 @@ def test_ranges_are_contiguous_in_partition_order(instance: dg.DagsterInstance) 
         ("A", "z", ["A", "z"]),
     ]
     assert [keys for _, _, keys in contiguous_ranges(order, order, longest=2)] == [["a", "b"], ["c", "A"], ["z"]]
+
+
+def test_an_empty_upload_folder_fails_the_run_and_retires_nobody(tmp_path: Path, instance: dg.DagsterInstance) -> None:
+    names = [f"s{number:02d}" for number in range(12)]
+    make_catalog(tmp_path, good=names)
+    run_range(PRODUCT, instance, tmp_path, names)
+    export = tmp_path / "exports" / "shopify" / "evergreen" / "s00" / "s00.jpg"
+    export.parent.mkdir(parents=True)
+    export.write_bytes(b"a picture")
+    (tmp_path / "uploads").rename(tmp_path / "elsewhere")
+    (tmp_path / "uploads").mkdir()
+    assert not run_range(PRODUCT, instance, tmp_path, names).success
+    assert export.exists()

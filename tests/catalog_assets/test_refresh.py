@@ -284,3 +284,20 @@ def test_an_endpoint_from_the_environment_reaches_the_store(monkeypatch: pytest.
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "nobody")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "nothing")
     assert open_catalog(Environment(root="s3://some-bucket/shop")).root == "s3://some-bucket/shop"
+
+
+def test_an_empty_upload_folder_stops_before_anything_is_retired(tmp_path: Path, campaigns: Campaigns) -> None:
+    root = shop(tmp_path / "shop", good=tuple(f"s{number:02d}" for number in range(12)))
+    refresh(Environment(root=str(root)), Campaigns({}, (), ()), Wish())
+    (root / "uploads").rename(root / "elsewhere")
+    (root / "uploads").mkdir()
+    with pytest.raises(StoreError, match="12 SKUs"):
+        refresh(Environment(root=str(root)), campaigns, Wish())
+
+
+def test_nothing_is_written_outside_the_root_and_the_table_is_checked(tmp_path: Path, campaigns: Campaigns) -> None:
+    root = shop(tmp_path / "shop", good=("a",))
+    (root / "catalog.csv").write_text("sku,image\na,../../etc/passwd\nghost,x.jpg\n")
+    result = refresh(Environment(root=str(root)), campaigns, Wish())
+    assert {problem.code for problem in result.problems} >= {"unsafe_path"}
+    assert list(Path(os.environ["HOME"]).rglob("*")) == []
