@@ -67,9 +67,8 @@ class ScoredFinals(Stage):
         before = shelf.records()
         records = [self._scene(shelf, cutout, scene, candidates) for scene, candidates in sorted(scenes.items())]
         shelf.keep_only(record.name for record in records)
-        fresh = any_new(records, before)
-        result = summarise(self.asset, sku, records, fresh=fresh, rejection=_stopped(records))
-        return replace(result, thumbnail=self._thumbnail(sku, records) if fresh else None)
+        result = summarise(self.asset, sku, records, fresh=any_new(records, before), rejection=_stopped(records))
+        return replace(result, thumbnail=self._thumbnail(sku, records))
 
     def _scene(self, shelf: Shelf, cutout: Record, scene: str, candidates: Sequence[Record]) -> Record:
         name = f"{cutout.name}.{scene}"
