@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from catalog_assets.campaign_files import Campaign, load_campaigns
 from catalog_assets.campaigns import campaign_line
@@ -15,7 +17,8 @@ from catalog_assets.quarantine import quarantined
 from catalog_assets.records import campaign_shelf
 from catalog_assets.stage import StageResult
 from resources.store import open_store
-from tests.catalogs import make_catalog, open_context, photo_bytes, pictures, run_product
+from tests.catalogs import easy_photo, make_catalog, open_context, photo_bytes, pictures, run_product
+from tests.pictures import EXIF_GPS, jpeg_bytes
 
 SMALL = "candidates: 2\nscene_size: 800\n"
 EVERGREEN = load_campaigns().active["evergreen"]
@@ -200,3 +203,22 @@ def test_records_are_plain_json(shop: Path) -> None:
         text = path.read_text()
         assert "NaN" not in text
         assert json.loads(text)["format"] == 1
+
+
+def test_camera_and_place_never_reach_a_picture_that_leaves(shop: Path) -> None:
+    """The original keeps its bytes; previews, cut-outs, scenes and exports carry nothing of its EXIF."""
+    gps = {1: "N", 2: (48.0, 8.0, 14.0), 3: "E", 4: (11.0, 34.0, 31.0)}
+    exif = {0x010F: "SecretCam", 0x0110: "Model-4711", EXIF_GPS: gps}
+    (shop / "uploads" / "a.jpg").write_bytes(jpeg_bytes(easy_photo(4, (640, 640)), exif=exif))
+    run_product(shop)
+    run_campaign(shop, EVERGREEN)
+    store = open_store(str(shop))
+    made = {**pictures(store, "assets"), **pictures(store, "exports")}
+    originals = {key for key, data in made.items() if b"SecretCam" in data or b"Model-4711" in data}
+    assert {key.split("/")[2] for key in originals} == {"raw_photo"}
+    assert len(originals) == 1
+    assert len([key for key in made if key.startswith("exports/")]) == 9
+    for key, data in made.items():
+        if key not in originals:
+            with Image.open(io.BytesIO(data)) as image:
+                assert not image.getexif(), key
