@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
+import shutil
+import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -258,6 +261,9 @@ def with_root(environment: Environment, root: str | None) -> Environment:
 
 
 def open_hint(root: str) -> str:
-    """The command that opens the Dagster UI on a catalog."""
+    """The command that opens the Dagster UI on a catalog, from any folder."""
     where = root if root.startswith("s3://") else str(Path(root).expanduser().absolute())
-    return f"DAGSTER_HOME={dagster_home(root)} CATALOG_ROOT={where} dagster dev"
+    beside = Path(sys.executable).parent / "dagster"
+    dagster = "dagster" if shutil.which("dagster") == str(beside) else str(beside)
+    variables = f"DAGSTER_HOME={shlex.quote(str(dagster_home(root)))} CATALOG_ROOT={shlex.quote(where)}"
+    return f"{variables} {shlex.quote(dagster)} dev -m catalog_assets.definitions"
