@@ -524,7 +524,7 @@ def _damaged(error: Exception) -> Rejection:
 def _truncated(cause: str) -> Rejection:
     return _rejection(
         "truncated",
-        f"The picture is cut off or damaged: {cause}.",
+        f"The picture is cut off or damaged: a part of it cannot be read ({cause}).",
         "The upload or copy probably broke off: upload the original file again.",
     )
 
