@@ -49,6 +49,14 @@ class Daemon:
         data: dict[str, Any] = answer["data"]
         return data
 
+    def start_sensor(self, name: str) -> None:
+        answer = self.query(
+            """mutation($s: SensorSelector!) { startSensor(sensorSelector: $s) { __typename
+                 ... on PythonError { message } } }""",
+            s={"repositoryName": "__repository__", "repositoryLocationName": "catalog", "sensorName": name},
+        )["startSensor"]
+        assert answer["__typename"] == "Sensor", answer
+
     def launch_backfill(self, assets: Sequence[Sequence[str]], skus: Sequence[str]) -> str:
         answer = self.query(
             """mutation($p: LaunchBackfillParams!) { launchPartitionBackfill(backfillParams: $p) {

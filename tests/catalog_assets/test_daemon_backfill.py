@@ -1,7 +1,9 @@
-"""A back-fill over both lines through a real daemon: what an operator sees in the Dagster UI."""
+"""A real daemon: a back-fill over both lines as an operator sees it in the UI, and uploads that nobody attends to."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import dagster as dg
@@ -10,7 +12,7 @@ import pytest
 from catalog_assets.partitions import register
 from catalog_assets.quarantine import quarantined
 from resources.store import open_store
-from tests.catalogs import make_catalog
+from tests.catalogs import make_catalog, photo_bytes
 from tests.daemon import dagster_dev
 from tests.dagster_runs import checks, failure_text, materialized
 
@@ -58,3 +60,36 @@ def test_good_skus_go_on_downstream_and_bad_ones_are_shown(tmp_path: Path) -> No
         for path in (root / "exports" / "shopify" / "evergreen").rglob("*.jpg")
     }
     assert exported == set(good)
+
+
+def exported(root: Path) -> set[str]:
+    return {path.parent.name for path in (root / "exports" / "shopify" / "evergreen").rglob("*.jpg")}
+
+
+def wait_until(true: Callable[[], bool], timeout: float) -> bool:
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline and not true():
+        time.sleep(1)
+    return true()
+
+
+@pytest.mark.slow
+def test_uploads_are_exported_with_nobody_at_the_desk(tmp_path: Path) -> None:
+    """One upload: one run over both lines. Then several, one of them bad: a back-fill."""
+    root = make_catalog(tmp_path / "catalog")
+    (root / "catalog.yaml").write_text("candidates: 1\nscene_size: 1000\n")
+    home = tmp_path / "home"
+    with dagster_dev(home, {"CATALOG_ROOT": str(root)}) as daemon:
+        daemon.start_sensor("uploads")
+        (root / "uploads" / "first.jpg").write_bytes(photo_bytes(1, (640, 640)))
+        assert wait_until(lambda: exported(root) == {"first"}, timeout=240), (home / "dev.log").read_text()[-3000:]
+        for number, sku in enumerate(("second", "third", "fourth"), 2):
+            (root / "uploads" / f"{sku}.jpg").write_bytes(photo_bytes(number, (640, 640)))
+        (root / "uploads" / "torn.jpg").write_bytes(photo_bytes(9)[:4000])
+        good = {"first", "second", "third", "fourth"}
+        assert wait_until(lambda: exported(root) == good, timeout=300), (home / "dev.log").read_text()[-3000:]
+    assert [record.sku for record in quarantined(open_store(str(root)))] == ["torn"]
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        [only] = instance.get_runs(dg.RunsFilter(tags={"dagster/partition": "first"}))
+        assert {key.path[0] for key in only.asset_selection or ()} >= {"raw_photo", "cutout", "evergreen"}
+        assert len(instance.get_backfills()) == 1
