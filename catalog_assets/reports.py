@@ -94,8 +94,13 @@ def _overview_asset(owners: Sequence[str], campaigns: Campaigns) -> dg.AssetsDef
         ],
     )
     def asset(catalog: CatalogResource) -> dg.MaterializeResult:
-        found = overview(catalog.open(), campaigns)
-        return dg.MaterializeResult(metadata=overview_metadata(found), check_results=list(overview_checks(found)))
+        store = catalog.open()
+        found = overview(store, campaigns)
+        # Half-written files of killed runs; nothing lists them, so somebody must take them away now and then.
+        swept = {"leftover_files_removed": store.sweep()}
+        return dg.MaterializeResult(
+            metadata={**overview_metadata(found), **swept}, check_results=list(overview_checks(found))
+        )
 
     return asset
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -124,3 +125,13 @@ def test_hostile_words_cannot_leave_their_cell() -> None:
 
 def test_plain_words_stay_readable() -> None:
     assert markdown_text("Stored as 12.5 cm, über alles") == "Stored as 12.5 cm, über alles"
+
+
+def test_the_overview_takes_away_what_killed_runs_left_half_written(shop: Shop) -> None:
+    shop.make("good")
+    old, fresh = (Path(shop.store.root) / "assets" / f".tmp-{name}" for name in ("old", "fresh"))
+    for leftover in (old, fresh):
+        leftover.write_bytes(b"half a picture")
+    os.utime(old, (1, 1))
+    assert Reports(shop).metadata("catalog_overview")["leftover_files_removed"] == 1
+    assert (old.exists(), fresh.exists()) == (False, True)
