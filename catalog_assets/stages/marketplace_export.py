@@ -6,6 +6,7 @@ import hashlib
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from catalog_assets.campaign_files import EVERGREEN, Campaign
@@ -75,9 +76,13 @@ class MarketplaceExport(Stage):
         return summarise(self.asset, sku, records, fresh=any_new(records, before), rejection=rejection)
 
     def _shelf(self, sku: str) -> Shelf:
-        made = self.context.store.children("exports")
-        outside = tuple(f"exports/{name}/{self.campaign.name}/{sku}" for name in sorted({*made, *self.rules}))
+        outside = tuple(f"exports/{name}/{self.campaign.name}/{sku}" for name in self._marketplaces)
         return campaign_shelf(self.context.store, self.campaign.name, self.asset, sku, outside)
+
+    @cached_property
+    def _marketplaces(self) -> list[str]:
+        """Every marketplace that something was or will be exported to, also those a campaign no longer names."""
+        return sorted({*self.context.store.children("exports"), *self.rules})
 
     def _finals(self, sku: str, cutouts: Sequence[Record]) -> list[Record]:
         """The accepted finals of the current cut-out. No verdict, no final; no final, no export."""
@@ -122,6 +127,7 @@ class MarketplaceExport(Stage):
         done = _Export(self.context, self.campaign, rules, sku, asin)
         for planned in plan:
             done.add(planned, renders)
+        done.write()
         return shelf.save(
             Record(
                 stage=self.asset,
@@ -129,8 +135,8 @@ class MarketplaceExport(Stage):
                 name=rules.name,
                 status="rejected" if done.rejection else "accepted",
                 fingerprint=wanted,
-                files={} if done.rejection else done.files,
-                facts={"files": [] if done.rejection else done.facts, "compliance": done.verdicts},
+                files=done.files,
+                facts={"files": done.facts, "compliance": done.verdicts},
                 rejection=done.rejection,
                 notes=tuple(done.notes),
                 seconds=round(time.perf_counter() - started, 4),
@@ -156,7 +162,7 @@ class _Renders:
 
 
 class _Export:
-    """The files of one SKU for one marketplace, as they are made, checked and written."""
+    """The files of one SKU for one marketplace: made and checked one by one, written only if the main one may go."""
 
     def __init__(self, context: RunContext, campaign: Campaign, rules: MarketplaceRules, sku: str, asin: str) -> None:
         self.context = context
@@ -169,9 +175,10 @@ class _Export:
         self.verdicts: dict[str, Any] = {}
         self.notes: list[str] = []
         self.rejection: Rejection | None = None
+        self._ready: list[tuple[Planned, str, Rendered]] = []
 
     def add(self, planned: Planned, renders: _Renders) -> None:
-        """Render one picture, check its bytes, and write it if it keeps every rule."""
+        """Render one picture and check its bytes; it is ready to be written if it keeps every rule."""
         allowed = self.rules.slot(planned.slot).allowed
         if not allowed.value:
             self.notes.append(f"{self.rules.name}: {planned.role} left out: {allowed.reason}")
@@ -190,7 +197,13 @@ class _Export:
         if not verdict.accepted:
             self._leave_out(planned, _refused(verdict))
             return
-        self._write(planned, name, rendered)
+        self._ready.append((planned, name, rendered))
+
+    def write(self) -> None:
+        """Write what is ready. Nothing goes to a marketplace whose main picture was refused."""
+        if self.rejection is None:
+            for planned, name, rendered in self._ready:
+                self._write(planned, name, rendered)
 
     def _leave_out(self, planned: Planned, reason: Rejection) -> None:
         """A main picture decides for the marketplace; any other is left out with a note."""

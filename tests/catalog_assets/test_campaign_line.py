@@ -222,3 +222,20 @@ def test_camera_and_place_never_reach_a_picture_that_leaves(shop: Path) -> None:
         if key not in originals:
             with Image.open(io.BytesIO(data)) as image:
                 assert not image.getexif(), key
+
+
+def test_a_refused_main_picture_keeps_everything_of_its_marketplace_back(shop: Path) -> None:
+    """The product is too small for Amazon's main picture, and large enough for Shopify's."""
+    (shop / "uploads" / "a.jpg").write_bytes(photo_bytes(0, (260, 260)))
+    run_product(shop)
+    report, _ = run_campaign(shop, EVERGREEN)
+    assert report.rejections["a"].code == "needs_review"
+    by_name = {record["name"]: record for record in records(shop, EVERGREEN, "marketplace_export")}
+    assert by_name["amazon"]["files"] == {}
+    assert by_name["shopify"]["files"]
+    named = {
+        file["key"]
+        for record in by_name.values()
+        for file in record["files"].values()  # type: ignore[attr-defined]
+    }
+    assert set(exports(shop)) == named
