@@ -23,14 +23,23 @@ VANISHED_HANDFUL = 10
 
 @dataclass(frozen=True)
 class Seen:
-    """What the watch remembers: settled uploads by SKU, those that may still be growing, and opened files."""
+    """What the watch remembers: settled uploads by SKU, those that may still be growing, and opened files.
+
+    turn: counts the looks that found work, so that the same change made again later is told from a repeated look.
+    """
 
     settled: Mapping[str, Tokens] = field(default_factory=dict)
     growing: Mapping[str, Tokens] = field(default_factory=dict)
     sniffed: Mapping[str, str] = field(default_factory=dict)
+    turn: int = 0
 
     def to_json(self) -> dict[str, Any]:
-        return {"settled": dict(self.settled), "growing": dict(self.growing), "sniffed": dict(self.sniffed)}
+        return {
+            "settled": dict(self.settled),
+            "growing": dict(self.growing),
+            "sniffed": dict(self.sniffed),
+            "turn": self.turn,
+        }
 
 
 @dataclass(frozen=True)
@@ -70,7 +79,7 @@ def compare(index: UploadIndex, seen: Seen, *, wait_for_stability: bool, limit: 
     return Changes(
         changed=tuple(taken),
         gone=tuple(gone),
-        seen=Seen(settled=settled, growing=growing, sniffed=index.sniffed_tokens),
+        seen=Seen(settled, growing, index.sniffed_tokens, turn=seen.turn + bool(taken or gone)),
         waiting=len(new) - len(stable),
         left_for_later=len(stable) - len(taken),
         alarm=alarm,
@@ -83,7 +92,7 @@ def load_seen(store: CatalogStore, cursor: str | None) -> Seen:
         return Seen()
     try:
         data = store.read_json(_key(cursor))
-        return replace(Seen(), **{name: data[name] for name in ("settled", "growing", "sniffed")})
+        return replace(Seen(), **{name: data[name] for name in ("settled", "growing", "sniffed", "turn")})
     except NotFound:
         return Seen()
     except (StoreError, KeyError, TypeError):

@@ -2,7 +2,9 @@
 
 # No `from __future__ import annotations` here: Dagster reads the annotations of its functions as they are.
 
+import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import dagster as dg
@@ -10,7 +12,6 @@ import dagster as dg
 from catalog_assets.campaign_files import Campaigns
 from catalog_assets.line_assets import LineInfo
 from catalog_assets.partitions import SKU, registered
-from catalog_assets.records import fingerprint
 from resources.catalog_resource import CatalogResource
 from resources.uploads import scan_uploads
 from sensors.backfill_requests import backfill_request
@@ -37,6 +38,8 @@ def uploads_sensor(
     def sensor(context: dg.SensorEvaluationContext, catalog: CatalogResource) -> dg.SensorResult:
         store = catalog.open()
         seen = load_seen(store, context.cursor)
+        if not seen.turn:  # a first look, or one after the cursor was reset: no run key of before may return
+            seen = replace(seen, turn=int(time.time()))
         index = scan_uploads(store, seen.sniffed)
         changes = compare(index, seen, wait_for_stability=not catalog.is_s3, limit=limit)
         if changes.alarm:
@@ -55,7 +58,7 @@ def uploads_sensor(
             changes.left_for_later,
         )
         return dg.SensorResult(
-            run_requests=[_request(assets, touched, {sku: dict(changes.seen.settled.get(sku, {})) for sku in touched})],
+            run_requests=[_request(assets, touched, changes.seen.turn)],
             dynamic_partitions_requests=[SKU.build_add_request(new)] if new else [],
             cursor=cursor,
         )
@@ -72,15 +75,13 @@ def _active_keys(lines: Mapping[str, LineInfo], campaigns: Campaigns) -> list[dg
     return [key for campaign in campaigns.on(datetime.now(UTC)) for key in _keys(lines[campaign.name])]
 
 
-def _request(
-    assets: Sequence[dg.AssetKey], skus: Sequence[str], tokens: Mapping[str, Mapping[str, str]]
-) -> dg.RunRequest:
+def _request(assets: Sequence[dg.AssetKey], skus: Sequence[str], turn: int) -> dg.RunRequest:
     """One run for one SKU; a back-fill for more, so that the good ones go on downstream without the bad."""
     if len(skus) > 1:
         return backfill_request(assets, skus, PRIORITY)
     return dg.RunRequest(
-        # The key holds what was uploaded, not only the SKU: a later upload of the same SKU is a new run.
-        run_key=f"upload-{skus[0]}-{fingerprint(dict(tokens[skus[0]]))}",
+        # A key is never used again, and a photo may be removed and put back as it was: the turn tells them apart.
+        run_key=f"upload-{skus[0]}-{turn}",
         partition_key=skus[0],
         asset_selection=list(assets),
         tags=PRIORITY,

@@ -10,7 +10,9 @@ product's longer side) and the worst block decides. Two routes:
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, Self
 
 import cv2
 import numpy as np
@@ -73,6 +75,15 @@ class FidelityThresholds:
                 f"fidelity threshold ab_shift_review: {self.ab_shift_review} is above "
                 f"ab_shift_reject {self.ab_shift_reject}"
             )
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Thresholds from configuration; ValueError names an unknown key or a bad value."""
+        known = {field.name for field in dataclasses.fields(cls)}
+        for key in values:
+            if key not in known:
+                raise ValueError(f"unknown fidelity threshold {key!r}; known: {', '.join(sorted(known))}")
+        return cls(**values)
 
 
 def judge(

@@ -65,6 +65,22 @@ def test_a_new_upload_of_the_same_sku_has_another_run_key(tmp_path: Path, instan
     assert (result.run_requests or [])[0].run_key != first_key
 
 
+def test_a_photo_removed_and_put_back_as_it_was_runs_every_time(tmp_path: Path, instance: dg.DagsterInstance) -> None:
+    make_catalog(tmp_path, good=["keep", "mug"])
+    cursor = tick(instance, tmp_path, tick(instance, tmp_path, None).cursor).cursor
+    photo, aside = tmp_path / "uploads" / "mug.jpg", tmp_path / "mug.jpg"
+    keys = []
+    for _ in range(2):
+        photo.rename(aside)
+        result = tick(instance, tmp_path, cursor)
+        keys.append((result.run_requests or [])[0].run_key)
+        aside.rename(photo)
+        result = tick(instance, tmp_path, tick(instance, tmp_path, result.cursor).cursor)
+        keys.append((result.run_requests or [])[0].run_key)
+        cursor = result.cursor
+    assert len(set(keys)) == 4
+
+
 def test_many_uploads_make_one_backfill_and_register_sorted(tmp_path: Path, instance: dg.DagsterInstance) -> None:
     make_catalog(tmp_path, good=["c", "a", "b"])
     result = tick(instance, tmp_path, tick(instance, tmp_path, None).cursor)
