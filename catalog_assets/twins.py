@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import replace
 
 from catalog_assets.context import RunContext
 from catalog_assets.records import Record, Shelf, product_shelf, read_file
-from resources.store import StoreError
+from resources.store import NotFound, StoreError
+
+log = logging.getLogger("catalog.twins")
 
 
 def once(context: RunContext, shelf: Shelf, blank: Record, make: Callable[[], Record]) -> Record:
@@ -17,8 +20,9 @@ def once(context: RunContext, shelf: Shelf, blank: Record, make: Callable[[], Re
     """
     with context.alone(f"{blank.stage} {blank.fingerprint}"):
         twin = None if context.force else _find(context, blank)
-        if twin is not None:
-            return shelf.save(_copied(context, shelf, blank, twin))
+        copied = _copied(context, shelf, blank, twin) if twin is not None else None
+        if copied is not None:
+            return shelf.save(copied)
         record = make()
         context.store.write_json(_key(blank), {"sku": record.sku, "name": record.name})
         return record
@@ -40,11 +44,16 @@ def _find(context: RunContext, blank: Record) -> Record | None:
     return None if own else twin
 
 
-def _copied(context: RunContext, shelf: Shelf, blank: Record, twin: Record) -> Record:
+def _copied(context: RunContext, shelf: Shelf, blank: Record, twin: Record) -> Record | None:
+    """The twin's record with copies of its files, or None if one of them is damaged: that costs only the twin."""
     files = {}
     for role, ref in twin.files.items():
         stem = blank.name if role == blank.stage else f"{blank.name}.{role}"
-        files[role] = shelf.put(stem, ref.key.rsplit(".", 1)[1], read_file(context.store, ref))
+        try:
+            files[role] = shelf.put(stem, ref.key.rsplit(".", 1)[1], read_file(context.store, ref))
+        except (NotFound, ValueError) as error:
+            log.warning("%s of %s is made anew: %s", blank.stage, blank.sku, error)
+            return None
     note = f"same photo as {twin.sku}/{twin.name}"
     return replace(
         twin,

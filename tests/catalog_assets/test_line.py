@@ -346,6 +346,20 @@ def test_equal_photos_are_segmented_once(tmp_path: Path, monkeypatch: pytest.Mon
     assert len(hashes) == 1
 
 
+def test_a_damaged_picture_costs_only_its_own_sku(tmp_path: Path) -> None:
+    make_catalog(tmp_path, good=["a"])
+    run_product(tmp_path)
+    store = open_store(str(tmp_path))
+    before = {key: data for key, data in pictures(store).items() if "/mask/" in key}
+    [(key, data)] = before.items()
+    (tmp_path / key).write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    (tmp_path / "uploads" / "b.jpg").write_bytes((tmp_path / "uploads" / "a.jpg").read_bytes())
+    report, _ = run_product(tmp_path, ["b"])
+    assert report.statuses == {"made": 1}
+    [mask] = product_shelf(store, "mask", "b").records()
+    assert store.read(mask.files["mask"].key) == data
+
+
 # 6: nothing torn is ever visible
 
 
