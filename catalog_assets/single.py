@@ -19,7 +19,8 @@ from resources.engines import Engines
 from resources.imaging.alpha import make_cutout
 from resources.imaging.decode import Limits, Photo, decode_photo, read_header
 from resources.imaging.encode import jpeg, png_rgba, webp_lossless
-from resources.matting.engine import Matte, MatteThresholds, judge_matte
+from resources.matting.engine import Matte
+from resources.matting.gate import MatteThresholds, judge_matte
 from resources.matting.measures import own_alpha_measures
 from resources.verdicts import NEEDS_REVIEW, Rejection, Verdict
 

@@ -13,7 +13,8 @@ from catalog_assets.stage import Stage, StageResult, any_new, summarise
 from catalog_assets.twins import once
 from resources.imaging.decode import Photo
 from resources.imaging.encode import png_grey
-from resources.matting.engine import Matte, MatteThresholds, judge_matte
+from resources.matting.engine import Matte
+from resources.matting.gate import MatteThresholds, judge_matte
 from resources.matting.measures import own_alpha_measures
 
 OWN_ALPHA = EngineRef(name="own_alpha", revision="1")

@@ -18,9 +18,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from resources.imaging.alpha import Alpha, Rgb, refine_alpha
-from resources.matting.engine import Matte, judge_matte
+from resources.imaging.alpha import Rgb
+from resources.matting.engine import Matte
 from resources.matting.flood import ring_distance, stable_flood, without_shade
+from resources.matting.gate import judge_matte
 from resources.matting.grabcut import (
     cut_salient,
     frame_level,
@@ -30,6 +31,7 @@ from resources.matting.grabcut import (
     triangle_level,
 )
 from resources.matting.measures import colour_measures, shape_measures, softness
+from resources.matting.refine import EdgeRefiner, reduced
 from resources.matting.saliency import barrier_field, boundary_saliency, stretch, to_lab
 from resources.matting.shapes import drop_spurs, overlap, resize_mask, tidy
 
@@ -41,9 +43,6 @@ _SIDE_OF_SUPERPIXELS = 256
 _SIDE_OF_BARRIER = 200
 _SIDE_OF_OUTLINE = 512
 _SIDE_OF_FLOOD = 800
-_SIDE_OF_FIRST_REFINEMENT = 1200
-# Half the width of the unknown band, of the long side: wider bands invent holes in white on white.
-_BAND_SHARE = 0.006
 _UNIFORM_BORDER = 0.90
 # Beyond this distance from a plain background (Lab) something is there, and not just a shade.
 _STANDS_OUT = 8.0
@@ -71,13 +70,13 @@ class ClassicalEngine:
 
 
 def _segment(photo: Rgb) -> Matte:
-    search = _levelled(_reduced(photo, _SIDE_OF_SEARCH))
-    barrier = barrier_field(to_lab(cv2.medianBlur(_reduced(search, _SIDE_OF_BARRIER), 3)))
+    search = _levelled(reduced(photo, _SIDE_OF_SEARCH))
+    barrier = barrier_field(to_lab(cv2.medianBlur(reduced(search, _SIDE_OF_BARRIER), 3)))
     subject = {"subject": _contrast(search, barrier)}
     found = _surest(photo, search, barrier)
     if not found.mask.any():
         return Matte(np.zeros(photo.shape[:2], np.uint8), {"area": 0.0, **subject}, (f"route_{found.route}",))
-    alpha = _refined(photo, found.mask)
+    alpha = EdgeRefiner().refine(photo, found.mask)
     measures = {**subject, **found.measures, "softness": softness(alpha)}
     rounded = {name: round(value, 5) for name, value in measures.items()}
     return Matte(alpha, rounded, (f"route_{found.route}",))
@@ -92,7 +91,7 @@ def _contrast(search: Rgb, barrier: Field) -> float:
 def _surest(photo: Rgb, search: Rgb, barrier: Field) -> _Hypothesis:
     """The hypothesis that the gate is surest of; the flood where it is accepted."""
     lab = to_lab(search)
-    plain = to_lab(_reduced(photo, _SIDE_OF_FLOOD))
+    plain = to_lab(reduced(photo, _SIDE_OF_FLOOD))
     distance, uniform = ring_distance(plain)
     if uniform < _UNIFORM_BORDER:
         return _by_grabcut(photo, search, lab, barrier, None)
@@ -135,7 +134,7 @@ def _by_shadeless_flood(flooded: _Hypothesis, plain: Field, lab: Field) -> _Hypo
 def _by_grabcut(photo: Rgb, search: Rgb, lab: Field, barrier: Field, distance: Field | None) -> _Hypothesis:
     """The surest of five GrabCuts, drawn again on a larger copy. Two of the other four must agree with it."""
     size = (search.shape[1], search.shape[0])
-    regions = cv2.resize(boundary_saliency(to_lab(_reduced(search, _SIDE_OF_SUPERPIXELS))), size)
+    regions = cv2.resize(boundary_saliency(to_lab(reduced(search, _SIDE_OF_SUPERPIXELS))), size)
     crossings = cv2.resize(stretch(barrier), size)
     both = stretch(regions + crossings)
     perceptual = lab_picture(lab)
@@ -167,7 +166,7 @@ def _second_best_overlap(index: int, masks: Sequence[Mask]) -> float:
 
 def _outlined(photo: Rgb, mask: Mask) -> Mask:
     """The outline drawn again on a larger copy."""
-    larger = _levelled(_reduced(photo, _SIDE_OF_OUTLINE))
+    larger = _levelled(reduced(photo, _SIDE_OF_OUTLINE))
     margin = max(3, round(0.015 * max(larger.shape)))
     grown = resize_mask(mask, (larger.shape[1], larger.shape[0]))
     return tidy(redraw(lab_picture(to_lab(larger)), grown, margin))
@@ -178,28 +177,6 @@ def _unexplained(distance: Field, mask: Mask) -> float:
     taken = resize_mask(mask, (distance.shape[1], distance.shape[0]))
     near = cv2.dilate(taken.astype(np.uint8), np.ones((9, 9), np.uint8)) > 0
     return float(((distance > _STANDS_OUT) & ~near).sum() / max(1, int(taken.sum())))
-
-
-def _refined(photo: Rgb, mask: Mask) -> Alpha:
-    """Soft matte at full size. Large photos get there over a middle size, whose outline is already on the edge."""
-    middle = _reduced(photo, _SIDE_OF_FIRST_REFINEMENT)
-    if middle.shape != photo.shape:
-        mask = refine_alpha(middle, resize_mask(mask, (middle.shape[1], middle.shape[0])), _margin(middle)) > 127
-    return refine_alpha(photo, resize_mask(mask, (photo.shape[1], photo.shape[0])), _margin(photo))
-
-
-def _margin(photo: Rgb) -> int:
-    return max(2, round(_BAND_SHARE * max(photo.shape[:2])))
-
-
-def _reduced(photo: Rgb, side: int) -> Rgb:
-    """The photo with a long side of at most `side` px."""
-    height, width = photo.shape[:2]
-    scale = side / max(height, width)
-    if scale >= 1:
-        return photo
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return cv2.resize(photo, size, interpolation=cv2.INTER_AREA)
 
 
 def _levelled(photo: Rgb) -> Rgb:

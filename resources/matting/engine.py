@@ -1,33 +1,63 @@
-"""What a cut-out engine promises, and the gate over what it made.
-
-An engine turns photos into mattes and measures them (`Matte.measures`, plain numbers that are kept on record).
-`judge_matte` decides from those numbers alone, so a changed threshold judges again and segments nothing.
-"""
+"""What a cut-out engine promises: which pixels are the product, how sure that is, and what else was considered."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from resources.imaging.alpha import Alpha, Rgb
-from resources.verdicts import NEEDS_REVIEW, Measure, Verdict, measure
 
-NO_SUBJECT = "no_subject_found"
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Hypothesis:
+    """One answer to the question which pixels are the product.
+
+    name: snake_case, unique within a matte ("flood", "grabcut_otsu"). mask: HxW bool of the photo's shape, at any
+    size (some hundred pixels). score: how sure the gate is of it, 0 to 1.
+    """
+
+    name: str
+    mask: Mask
+    score: float
 
 
 @dataclass(frozen=True, slots=True)
+class EngineRun:
+    """One engine's turn on a photo, as it is kept on record.
+
+    decision: accepted or review. score: its confidence, 0 to 1. decided_by: the measure that decided, "" if accepted.
+    """
+
+    engine: str
+    revision: str
+    device: str
+    decision: str
+    score: float
+    decided_by: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Matte:
-    """An alpha matte of one photo and what was measured of it.
+    """An alpha matte of one photo, what was measured of it, and what else it could have been.
 
     alpha: HxW uint8 of the photo's size, 0 background to 255 product.
-    measures: name -> number, see `MatteThresholds` for what each one means; JSON-ready.
+    measures: name -> number, see `gate.MatteThresholds` for what each one means; JSON-ready.
     notes: snake_case codes of how it was made ("route_flood", "route_grabcut").
+    hypotheses: what was considered, the surest first; a person may pick another one. Distinct from each other.
+    runs: the engines that ran, in order; the last one made this matte.
     """
 
     alpha: Alpha
     measures: dict[str, float]
     notes: tuple[str, ...] = ()
+    hypotheses: tuple[Hypothesis, ...] = ()
+    runs: tuple[EngineRun, ...] = ()
 
 
 class MattingEngine(Protocol):
@@ -42,257 +72,13 @@ class MattingEngine(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class MatteThresholds:
-    """Where the gate stands. Each measure that an engine recorded is held against its limit.
+class Refiner(Protocol):
+    """One way to draw a soft matte from a binary mask, at the photo's full size."""
 
-    Calibrated with the classical engine, revision 1 ("wrong": accepted with an IoU under 0.90):
-    39 evaluation photos, 30 of them with true mattes: 15 accepted, 0 wrong.
-    114 composites of 19 cut-outs over made backgrounds with shadows: 82 accepted, 4 wrong (0.436, glass; and
-    three of 0.895 to 0.899). 21 rendered views of the sample catalog, exact mattes: 13 accepted, 0 wrong.
+    name: str
+    revision: str
+    device: str
 
-    subject: contrast of the picture with its own border, in Lab units: below, there is nothing to cut out.
-    min_area, max_area: share of the picture that the product covers.
-    side_contact: share of one side of the frame that the product touches: more, and it is cut off by the frame.
-    parts: separate pieces of at least 5 % of the largest.
-    agreement: overlap (IoU) with what other methods found.
-    shared_colours: Bhattacharyya overlap of the colours inside and outside (0 disjoint, 1 the same).
-    background_inside: share of the inside that looks like the background beside it.
-    filled_gaps: share of the product in areas that look like the background seen through a gap.
-    weak_outline: share of the outline along which inside and outside hardly differ.
-    faint_outline: share of the outline that runs through a shade instead of along an edge.
-    loose_edges: edges beside the product as strong as its own outline, relative to the outline's length.
-    unexplained: what else stands out from a plain background but was not taken, relative to the product.
-    shade: share of what stands out from a plain background that was taken for a shadow.
-    softness: share of the matte that is neither clearly product nor clearly background.
-    """
-
-    subject: float = 12.0
-    min_area: float = 0.01
-    max_area: float = 0.95
-    side_contact: float = 0.05
-    parts: float = 4.0
-    agreement: float = 0.85
-    shared_colours: float = 0.34
-    background_inside: float = 0.15
-    filled_gaps: float = 0.03
-    weak_outline: float = 0.14
-    faint_outline: float = 0.15
-    loose_edges: float = 0.25
-    unexplained: float = 0.10
-    shade: float = 0.30
-    softness: float = 0.35
-
-
-@dataclass(frozen=True, slots=True)
-class _Rule:
-    """How one measure is held against its threshold, and what a shop clerk is told when it misses.
-
-    best: the value at which the measure leaves nothing to wish; gives the slope of the score.
-    message: found and expected, with {value} and {limit}.
-    """
-
-    measure: str
-    threshold: str
-    better: Literal["higher", "lower"]
-    best: float
-    message: str
-    hint: str
-    style: str = ".2f"
-
-
-_PLAIN_BACKGROUND = "Take the photo before a plain background of another colour than the product."
-_WHOLE_PRODUCT = "Take a photo that shows the whole product with some room around it."
-_CHECK = "Check the outline by eye, or upload a cut-out of the product (PNG with transparency)."
-
-# In the order in which they are named when several miss by as much.
-_RULES = (
-    _Rule(
-        "area",
-        "min_area",
-        "higher",
-        0.08,
-        "What was found covers only {value} of the photo; at least {limit} is needed",
-        "Take the photo from closer, or crop it to the product.",
-        ".1%",
-    ),
-    _Rule(
-        "area",
-        "max_area",
-        "lower",
-        0.60,
-        "What was found covers {value} of the photo; at most {limit} can be told from a background",
-        _WHOLE_PRODUCT,
-        ".1%",
-    ),
-    _Rule(
-        "side_contact",
-        "side_contact",
-        "lower",
-        0.0,
-        "The product is cut off by the edge of the photo: it touches {value} of one side, at most {limit} is allowed",
-        _WHOLE_PRODUCT,
-        ".0%",
-    ),
-    _Rule(
-        "parts",
-        "parts",
-        "lower",
-        1.0,
-        "{value} separate things were found; at most {limit} are taken for one product",
-        "Photograph one product alone. Panels of text are no product photos.",
-        ".0f",
-    ),
-    _Rule(
-        "agreement",
-        "agreement",
-        "higher",
-        1.0,
-        "The outline could not be found with certainty: two methods disagree (IoU {value}, at least {limit} is needed)",
-        _PLAIN_BACKGROUND,
-    ),
-    _Rule(
-        "shared_colours",
-        "shared_colours",
-        "lower",
-        0.0,
-        "Product and surroundings have too many colours in common to tell them apart "
-        "(overlap {value}, at most {limit})",
-        _PLAIN_BACKGROUND,
-    ),
-    _Rule(
-        "background_inside",
-        "background_inside",
-        "lower",
-        0.0,
-        "{value} of what was cut out looks like the background beside it (at most {limit}): "
-        "something see-through, or holes that were filled",
-        _CHECK,
-        ".0%",
-    ),
-    _Rule(
-        "filled_gaps",
-        "filled_gaps",
-        "lower",
-        0.0,
-        "{value} of what was cut out looks like the background seen through a gap (at most {limit})",
-        _CHECK,
-        ".0%",
-    ),
-    _Rule(
-        "weak_outline",
-        "weak_outline",
-        "lower",
-        0.0,
-        "Along {value} of the outline the product hardly differs from the background (at most {limit})",
-        _PLAIN_BACKGROUND,
-        ".0%",
-    ),
-    _Rule(
-        "faint_outline",
-        "faint_outline",
-        "lower",
-        0.0,
-        "{value} of the outline runs through a shadow or a blur instead of along an edge (at most {limit})",
-        "Take the photo in soft, even light, with the product in focus.",
-        ".0%",
-    ),
-    _Rule(
-        "loose_edges",
-        "loose_edges",
-        "lower",
-        0.0,
-        "Beside what was cut out there are other strong edges, {value} of its outline's length (at most {limit}): "
-        "a part of the product may be missing, or other things lie about",
-        _PLAIN_BACKGROUND,
-        ".0%",
-    ),
-    _Rule(
-        "unexplained",
-        "unexplained",
-        "lower",
-        0.0,
-        "Something else stands out from the background, {value} of the product's size (at most {limit}): "
-        "a part of the product may be missing",
-        _CHECK,
-        ".0%",
-    ),
-    _Rule(
-        "shade",
-        "shade",
-        "lower",
-        0.0,
-        "{value} of what stands out from the background was taken for shadow (at most {limit}): "
-        "a light part of the product may be missing",
-        _CHECK,
-        ".0%",
-    ),
-    _Rule(
-        "softness",
-        "softness",
-        "lower",
-        0.0,
-        "{value} of the matte is neither clearly product nor clearly background (at most {limit})",
-        _CHECK,
-        ".0%",
-    ),
-)
-
-
-def judge_matte(measures: Mapping[str, float], thresholds: MatteThresholds | None = None) -> Verdict:
-    """Decide from recorded numbers whether a matte may be used unseen: accepted or review, never rejected.
-
-    measures: as in `Matte.measures`; each one that is there is held against its threshold, "area" must be there.
-    The score is the confidence, 0 to 1: that of the weakest measure, 0.5 exactly at its threshold.
-    A picture without a subject is a review decided by `no_subject_found`.
-    """
-    thresholds = thresholds or MatteThresholds()
-    if "area" not in measures:
-        raise ValueError("a matte cannot be judged without its area")
-    if measures["area"] <= 0 or measures.get("subject", thresholds.subject) < thresholds.subject:
-        return _no_subject(measures, thresholds)
-    judged = [_held(rule, measures[rule.measure], thresholds) for rule in _RULES if rule.measure in measures]
-    score, weakest, rule = min(judged, key=lambda item: item[0])
-    numbers = tuple(item[1] for item in judged)
-    if all(number.passed for number in numbers):
-        return Verdict("accepted", round(score, 4), numbers)
-    message = rule.message.format(
-        value=format(weakest.value, rule.style), limit=format(weakest.threshold or 0.0, rule.style)
-    )
-    return Verdict("review", round(score, 4), numbers, weakest.name, NEEDS_REVIEW, f"{message}.", rule.hint)
-
-
-def _no_subject(measures: Mapping[str, float], thresholds: MatteThresholds) -> Verdict:
-    contrast = measures.get("subject", thresholds.subject)
-    found = "the cut-out is empty"
-    if contrast < thresholds.subject:
-        found = (
-            f"nothing in the photo stands out from its background "
-            f"(contrast {contrast:.1f}, at least {thresholds.subject:.1f} is needed)"
-        )
-    return Verdict(
-        decision="review",
-        score=0.0,
-        measures=(
-            measure("subject", contrast, at_least=thresholds.subject),
-            measure("area", measures["area"], at_least=thresholds.min_area),
-        ),
-        decided_by=NO_SUBJECT,
-        code=NO_SUBJECT,
-        message=f"No product was found: {found}.",
-        hint="Check that the right file was uploaded. " + _PLAIN_BACKGROUND,
-    )
-
-
-def _held(rule: _Rule, value: float, thresholds: MatteThresholds) -> tuple[float, Measure, _Rule]:
-    """Score of one measure (0.5 at the threshold, 1 at its best value), the measure, and its rule."""
-    limit = getattr(thresholds, rule.threshold)
-    if rule.better == "higher":
-        number = measure(rule.measure, value, at_least=limit)
-    else:
-        number = measure(rule.measure, value, at_most=limit)
-    room = rule.best - limit
-    margin = (value - limit) / room if room else 0.0
-    score = min(1.0, max(0.0, 0.5 + 0.5 * margin))
-    # A value beyond its limit never scores as if it had met it, and the other way round.
-    return (max(score, 0.5) if number.passed else min(score, 0.499)), number, rule
+    def refine(self, photo: Rgb, mask: Mask) -> Alpha:
+        """Soft matte of the photo's size. photo: HxWx3 uint8. mask: bool, of the photo's shape, at any size."""
+        ...

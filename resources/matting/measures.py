@@ -1,6 +1,6 @@
 """Numbers from which `judge_matte` tells a sure outline from a doubtful one.
 
-They are taken at working size (some hundred pixels); `MatteThresholds` says what each one means.
+They are taken at working size (some hundred pixels); `gate.MatteThresholds` says what each one means.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def own_alpha_measures(alpha: Alpha) -> dict[str, float]:
 
 
 def colour_measures(lab: Field, mask: Mask) -> dict[str, float]:
-    """How a mask fits its picture: see `COLOUR_MEASURES`, and `MatteThresholds` for what they mean.
+    """How a mask fits its picture: see `COLOUR_MEASURES`, and `gate.MatteThresholds` for what they mean.
 
     lab: float32 HxWx3 of the mask's size, some 320 px on the long side: windows and edge strengths go by that.
     A mask that is empty or full gets the worst value of each.

@@ -8,7 +8,7 @@ import pytest
 
 from catalog_assets.environment import Environment, EnvironmentSettingError, read_environment
 from catalog_assets.settings import Settings, SettingsError, adjusted, load_settings
-from resources.matting.engine import MatteThresholds
+from resources.matting.gate import MatteThresholds
 from resources.store import open_store
 
 

@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 import pytest
 
-from resources.matting.engine import MatteThresholds, judge_matte
 from resources.matting.engines import matting_engine
 from resources.matting.flood import flood_mask, ring_distance, stable_flood, without_shade
+from resources.matting.gate import MatteThresholds, judge_matte
 from resources.matting.measures import colour_measures, own_alpha_measures, shape_measures
 from resources.matting.saliency import barrier_field, boundary_saliency, superpixels, to_lab
 from resources.matting.shapes import drop_small_parts, drop_spurs, fill_small_holes, overlap, resize_mask
