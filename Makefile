@@ -23,8 +23,9 @@ dev: $(VENV)/.base  ## the Dagster UI with its daemon on http://localhost:3000, 
 	$(BIN)/python -m catalog_assets.sample_catalog demo
 	DAGSTER_HOME=$(CURDIR)/demo/.dagster CATALOG_ROOT=$(CURDIR)/demo $(BIN)/dagster dev -h 127.0.0.1 -p 3000
 
-bench: $(VENV)/.dev  ## figures, as CPU seconds or ratios within one run
+bench: $(VENV)/.dev  ## figures, as CPU seconds or ratios within one run; DATA=folder also scores its photos
 	$(BIN)/python -m benchmarks.line
+	$(BIN)/python -m benchmarks.cutouts $(DATA)
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shlex
 import sys
 import time
 import warnings
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from catalog_assets.campaign_files import Campaigns
     from catalog_assets.environment import Environment
     from catalog_assets.refresh import Refreshed
+    from catalog_assets.reviews import Waiting
     from resources.store import CatalogStore
 
 P = ParamSpec("P")
@@ -100,10 +102,11 @@ def command(function: Callable[P, int]) -> Callable[P, None]:
 def _explained(error: Exception) -> str:
     """What kept a command from running, for its user; "" for an error of the program."""
     from catalog_assets.environment import EnvironmentSettingError
+    from catalog_assets.reviews import ReviewError
     from catalog_assets.settings import SettingsError
     from resources.store import StoreError
 
-    if isinstance(error, (EnvironmentSettingError, SettingsError, StoreError)):
+    if isinstance(error, (EnvironmentSettingError, ReviewError, SettingsError, StoreError)):
         return str(error)
     if isinstance(error, OSError):
         return f"{error.strerror or error}: {error.filename or ''}"
@@ -235,16 +238,18 @@ def _tell(result: Refreshed, root: str) -> None:
 def _where(root: str) -> None:
     from catalog_assets.refresh import open_hint
 
-    def at(*parts: str) -> str:
-        if root.startswith("s3://"):
-            return "/".join([root.rstrip("/"), *parts])
-        return str(Path(root, *parts).expanduser().absolute())
-
-    click.echo(f"\ngallery:    {at('reports', 'gallery', 'index.html')}")
-    click.echo(f"exports:    {at('exports')}")
-    click.echo(f"manifests:  {at('manifests')}")
-    click.echo(f"quarantine: {at('quarantine')}")
+    click.echo(f"\ngallery:    {_at(root, 'reports/gallery/index.html')}")
+    click.echo(f"exports:    {_at(root, 'exports')}")
+    click.echo(f"manifests:  {_at(root, 'manifests')}")
+    click.echo(f"quarantine: {_at(root, 'quarantine')}")
     click.echo(f"Dagster UI: {open_hint(root)}")
+
+
+def _at(root: str, key: str) -> str:
+    """Where a key of the store lies, for a person."""
+    if root.startswith("s3://"):
+        return f"{root.rstrip('/')}/{key}"
+    return str(Path(root, key).expanduser().absolute())
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -256,12 +261,21 @@ def _where(root: str) -> None:
 @click.argument("photos", nargs=-1, required=True, type=click.Path())
 @click.option("-o", "--output", required=True, type=click.Path(file_okay=False), help="Folder for the cut-outs.")
 @click.option("--engine", default="", help="Cut-out engine; default: that of CATALOG_PROFILE.")
+@click.option(
+    "--correction",
+    default="gentle",
+    show_default=True,
+    type=click.Choice(["off", "gentle", "straighten"]),
+    help="White balance and exposure first, where the surroundings are neutral; straighten also turns.",
+)
+@click.option("--explain", is_flag=True, help="Also write DIR/<stem>.explain.webp: what was considered and measured.")
 @command
-def cutout(photos: Sequence[str], output: str, engine: str) -> int:
+def cutout(photos: Sequence[str], output: str, engine: str, correction: str, explain: bool) -> int:
     """Cut products out: DIR/<stem>.png with straight alpha, and one JSON line a photo on standard output."""
-    from catalog_assets.single import cut_out_files
+    from catalog_assets.single import CORRECTIONS, cut_out_files
 
-    return _lines(cut_out_files([Path(photo) for photo in photos], Path(output), _engines(matting=engine)))
+    paths, engines = [Path(photo) for photo in photos], _engines(matting=engine)
+    return _lines(cut_out_files(paths, Path(output), engines, CORRECTIONS[correction], explain=explain))
 
 
 @cli.command()
@@ -284,18 +298,32 @@ def compose(cutout: str, scene: str, seed: int, output: str) -> int:
 @click.option("--pairs", type=click.Path(exists=True, dir_okay=False), help="CSV with final, original, matte.")
 @click.option("--base", type=click.Path(exists=True, file_okay=False), help="Folder of originals and mattes.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object (always so with --pairs).")
+@click.option(
+    "--correction",
+    default="off",
+    show_default=True,
+    type=click.Choice(["off", "gentle"]),
+    help="Compare with ORIGINAL as `catalog cutout` corrects it; off: as it is.",
+)
 @command
 def judge(
-    original: str | None, final: str | None, matte: str | None, pairs: str | None, base: str | None, as_json: bool
+    original: str | None,
+    final: str | None,
+    matte: str | None,
+    pairs: str | None,
+    base: str | None,
+    as_json: bool,
+    correction: str,
 ) -> int:
     """Is the product in FINAL the product in ORIGINAL?"""
-    from catalog_assets.single import judge_files, judge_pairs
+    from catalog_assets.single import CORRECTIONS, judge_files, judge_pairs
 
+    limits = CORRECTIONS[correction]
     if pairs:
-        return _lines(judge_pairs(Path(pairs), Path(base) if base else None, _engines()))
+        return _lines(judge_pairs(Path(pairs), Path(base) if base else None, _engines(), limits))
     if not original or not final:
         raise click.UsageError("ORIGINAL and FINAL are needed, or --pairs FILE.csv.")
-    result = judge_files(Path(original), Path(final), Path(matte) if matte else None, _engines())
+    result = judge_files(Path(original), Path(final), Path(matte) if matte else None, _engines(), limits)
     return _one(result, as_json, "verdict")
 
 
@@ -314,10 +342,9 @@ def comply(file: str, marketplace: str, slot: str, as_json: bool) -> int:
 
 def _engines(matting: str = "") -> Any:
     from catalog_assets.environment import read_environment
-    from resources.engines import Engines
+    from catalog_assets.models import configured_engines
 
-    found = read_environment()
-    return Engines(profile=found.profile, matting=matting or found.matting, scenes=found.scenes)
+    return configured_engines(read_environment(), matting)
 
 
 def _lines(results: Iterable[dict[str, Any]]) -> int:
@@ -367,15 +394,136 @@ def quarantine(root: str) -> int:
     return _list_quarantine(root, reviews=False)
 
 
-@cli.command()
+@cli.group(invoke_without_command=True)
 @root_option
+@click.option("--all-views", is_flag=True, help="Also views beside the main one; reads every mask's record.")
+@click.pass_context
+def review(context: click.Context, root: str, all_views: bool) -> None:
+    """SKUs that a person must look at; with a command: decide about a mask."""
+    if context.invoked_subcommand is None:
+        _list_reviews(root, all_views)
+
+
 @command
-def review(root: str) -> int:
-    """SKUs that a person must look at."""
-    return _list_quarantine(root, reviews=True)
+def _list_reviews(root: str, all_views: bool) -> int:
+    from catalog_assets.reviews import left_out, waiting, waiting_beside
+
+    store = _store(root)
+    status = _list_quarantine(root, reviews=True, more=lambda sku: _tell_choices(waiting(store, sku), root))
+    if all_views:
+        _tell_choices(waiting_beside(store), root)
+    for said in left_out(store):
+        _say(f"ignored: {said}")
+    return status
 
 
-def _list_quarantine(root: str, *, reviews: bool) -> int:
+def _tell_choices(found: Iterable[Waiting], root: str) -> None:
+    """What there is to choose from, and what to type."""
+    from catalog_assets.reviews import commands
+
+    for one in found:
+        _say(f"  {one.sku}, view {one.view}" + ("" if one.main else f": {one.reason.message}"))
+        if one.sheet:
+            _say(f"    look at {_at(root, one.sheet)}")
+        for text in commands(one, "" if root == "catalog" else root):
+            _say(f"    {text}")
+        if one.hypotheses:
+            _say(f"    NAME is one of {', '.join(one.hypotheses)}")
+
+
+def decides(function: Callable[..., str]) -> Callable[..., None]:
+    """A command of `catalog review` that writes a decision about one view and may run the line for it at once."""
+
+    @click.argument("sku")
+    @click.option("--view", default="", help="Which view; default: the one that waits, or the main one.")
+    @click.option("--root", default=None, help="Catalog folder or s3://bucket/prefix.")
+    @click.option("--by", default="", help="Who decided; default: the user's name.")
+    @click.option("--note", default="", help="Why, for the record.")
+    @click.option("--go", is_flag=True, help="Run the line for this SKU at once.")
+    @click.pass_context
+    @wraps(function)
+    def run(context: click.Context, root: str | None, go: bool, **arguments: Any) -> None:
+        chosen = root or (context.parent.params["root"] if context.parent else "catalog")
+        _decide(chosen, go, lambda: function(_store(chosen), **arguments))
+
+    return run
+
+
+@command
+def _decide(root: str, go: bool, decide: Callable[[], str]) -> int:
+    key = decide()
+    sku = key.split("/")[1]
+    _say(f"written: {_at(root, key)}")
+    return _go_on(root, sku, go)
+
+
+def _go_on(root: str, sku: str, go: bool) -> int:
+    """Run the line for a SKU that something was decided about, or say how to."""
+    if not go:
+        where = "" if root == "catalog" else f" --root {shlex.quote(root)}"
+        _say(f"next: catalog refresh --sku {shlex.quote(sku)}{where}, or leave it to the reviews sensor")
+        return DONE
+    from catalog_assets.refresh import Wish
+    from catalog_assets.refresh import refresh as run
+
+    return _finish(run(_environment(root), _campaigns(), Wish((sku,), show_progress=True)), root)
+
+
+@review.command("approve")
+@decides
+def review_approve(store: CatalogStore, **arguments: str) -> str:
+    """The mask of SKU is right as it is."""
+    from catalog_assets.reviews import approve
+
+    return approve(store, **arguments)
+
+
+@review.command("pick")
+@decides
+@click.argument("hypothesis")
+def review_pick(store: CatalogStore, **arguments: str) -> str:
+    """Take another of the recorded hypotheses as the mask of SKU; `catalog review` names them."""
+    from catalog_assets.reviews import pick
+
+    return pick(store, **arguments)
+
+
+@review.command("matte")
+@decides
+@click.argument("file", type=click.Path(exists=True, dir_okay=False))
+def review_matte(store: CatalogStore, file: str, **arguments: str) -> str:
+    """Take FILE (grey or transparent PNG, as large as the upright photo) as the mask of SKU."""
+    from catalog_assets.reviews import give_matte
+    from resources.matting.given import MAX_MATTE_BYTES
+
+    with Path(file).open("rb") as matte:
+        data = matte.read(MAX_MATTE_BYTES + 1)
+    return give_matte(store, data=data, **arguments)
+
+
+@review.command("undo")
+@click.argument("sku")
+@click.option("--view", default="", help="Which view; default: the one that was decided.")
+@click.option("--root", default=None, help="Catalog folder or s3://bucket/prefix.")
+@click.option("--go", is_flag=True, help="Run the line for this SKU at once.")
+@click.pass_context
+def review_undo(context: click.Context, sku: str, view: str, root: str | None, go: bool) -> None:
+    """Take the decision about SKU back: the engine's mask and verdict count again."""
+    chosen = root or (context.parent.params["root"] if context.parent else "catalog")
+    _undo(chosen, sku, view, go)
+
+
+@command
+def _undo(root: str, sku: str, view: str, go: bool) -> int:
+    from catalog_assets.reviews import undo
+
+    key, _, removed = undo(_store(root), sku, view)
+    for file in removed:
+        _say(f"removed: {_at(root, file)}")
+    return _go_on(root, key, go)
+
+
+def _list_quarantine(root: str, *, reviews: bool, more: Callable[[str], None] | None = None) -> int:
     from catalog_assets.quarantine import quarantined
 
     records = [record for record in quarantined(_store(root)) if record.rejection.is_review is reviews]
@@ -384,6 +532,8 @@ def _list_quarantine(root: str, *, reviews: bool) -> int:
         _say(f"{record.sku}  [{record.line} / {reason.stage} / {reason.code}, since {record.since}]")
         _say(f"  {reason.message}")
         _say(f"  {reason.hint}")
+        if more and reason.stage == "mask":
+            more(record.sku)
     if not records:
         click.echo("Nothing waits for review." if reviews else "Nothing is in quarantine.")
     return SOME_STOPPED if records else DONE
@@ -409,13 +559,45 @@ def trace(sku: str, root: str) -> int:
     return DONE
 
 
-@cli.command()
-@command
-def models() -> int:
-    """The engines that can be chosen, and which are in use."""
-    from catalog_assets.single import engine_table
+@cli.group(invoke_without_command=True)
+@click.pass_context
+def models(context: click.Context) -> None:
+    """The engines that can be chosen, the weights on disk, and what their licences allow."""
+    if context.invoked_subcommand is None:
+        _list_models()
 
-    click.echo(engine_table(_engines()))
+
+@command
+def _list_models() -> int:
+    from catalog_assets.models import engine_table, known, weights_table
+
+    engines = _engines()
+    for line in [*engine_table(engines).splitlines(), "", *weights_table(known(engines.models)).splitlines()]:
+        _say(line)
+    return DONE
+
+
+@models.command("fetch")
+@click.argument("name")
+@command
+def fetch_models(name: str) -> int:
+    """Download weights, as the registry pins them. A download that was interrupted goes on where it stopped."""
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from catalog_assets.environment import read_environment
+    from catalog_assets.models import fetch_weights
+
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
+        bar = bars.add_task("fetching", total=None)
+
+        def show(done: int, total: int) -> None:
+            bars.update(bar, completed=done, total=total)
+
+        said = fetch_weights(name, read_environment(), show)
+    _say(said)
     return DONE
 
 

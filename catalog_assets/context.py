@@ -6,16 +6,18 @@ import threading
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from catalog_assets.records import FileRef, Record, read_file
+from catalog_assets.decisions import Decisions
+from catalog_assets.records import FileRef, Record, fingerprint, read_file
 from catalog_assets.settings import Settings
 from resources.engines import Engines
+from resources.imaging.correction import Correction, apply
 from resources.imaging.decode import Photo, decode_photo
 from resources.imaging.encode import read_rgb, read_rgba
 from resources.products import Products, load_products
@@ -128,6 +130,11 @@ class RunContext:
         """catalog.csv, read once a run."""
         return load_products(self.store)
 
+    @cached_property
+    def decisions(self) -> Decisions:
+        """What people decided about masks, listed once a run."""
+        return Decisions(self.store)
+
     @contextmanager
     def alone(self, key: str) -> Iterator[None]:
         """Let one thread at a time work on the same thing: equal photos are computed once."""
@@ -137,9 +144,10 @@ class RunContext:
             yield
 
     def photo(self, record: Record) -> Photo:
-        """The normalised photo of a raw_photo record. Raises ValueError if its bytes changed since."""
+        """The normalised and corrected photo of a raw_photo record. Raises ValueError if its bytes changed since."""
         ref = record.files["photo"]
         limits = self.settings.photo.limits()
+        correction = Correction.from_facts(record.facts.get("correction", {}))
 
         def load() -> Photo:
             width, height = record.facts["source_size"]
@@ -147,13 +155,17 @@ class RunContext:
                 photo = decode_photo(read_file(self.store, ref), limits)
             if isinstance(photo, Rejection):
                 raise ValueError(f"{ref.key}: {photo.message}")
-            return photo
+            return replace(photo, rgb=apply(photo.rgb, correction)) if correction.changes else photo
 
-        return self._pictures.get(f"photo {ref.sha256} {limits}", load, _photo_bytes)
+        return self._pictures.get(self._photo_key(record), load, _photo_bytes)
 
-    def remember_photo(self, sha256: str, photo: Photo) -> None:
-        """Hand a photo that was just decoded on to the next stage."""
-        self._pictures.get(f"photo {sha256} {self.settings.photo.limits()}", lambda: photo, _photo_bytes)
+    def remember_photo(self, record: Record, photo: Photo) -> None:
+        """Hand a photo that was just decoded and corrected on to the next stage."""
+        self._pictures.get(self._photo_key(record), lambda: photo, _photo_bytes)
+
+    def _photo_key(self, record: Record) -> str:
+        correction = fingerprint(record.facts.get("correction", {}))
+        return f"photo {record.files['photo'].sha256} {self.settings.photo.limits()} {correction}"
 
     def rgba(self, ref: FileRef) -> Pixels:
         """A stored cut-out: HxWx4 uint8, straight alpha. Raises ValueError if its bytes changed since."""

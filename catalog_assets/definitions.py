@@ -12,6 +12,7 @@ from catalog_assets.campaigns import campaign_line
 from catalog_assets.environment import Environment, read_environment
 from catalog_assets.jobs import line_job, reports_job, scattered_job
 from catalog_assets.line_assets import LineInfo, line_assets
+from catalog_assets.models import configured_engines
 from catalog_assets.product import product_line
 from catalog_assets.reports import report_assets
 from resources.alerts import Alerts
@@ -21,6 +22,7 @@ from resources.marketplaces.rules import load_rules
 from resources.progress import Progress
 from sensors.backfills import reports_sensor
 from sensors.failures import failures_sensor
+from sensors.reviews import reviews_sensor
 from sensors.schedules import campaign_schedules
 from sensors.uploads import uploads_sensor
 
@@ -43,7 +45,12 @@ def build_definitions(environment: Environment, campaigns: Campaigns, *, show_pr
         ],
         jobs=[scattered_job(product, lines), line_job(product), *jobs.values(), reports],
         schedules=campaign_schedules(lines, jobs, campaigns),
-        sensors=[uploads_sensor(product, lines, campaigns), failures_sensor, reports_sensor(reports)],
+        sensors=[
+            uploads_sensor(product, lines, campaigns),
+            reviews_sensor(product, lines, campaigns),
+            failures_sensor,
+            reports_sensor(reports),
+        ],
         resources=vars(build_resources(environment, show_progress=show_progress)),
         # One process a run: one set of models, one GPU context. Parallelism comes from several runs.
         executor=dg.in_process_executor,
@@ -65,7 +72,7 @@ def build_resources(environment: Environment, *, show_progress: bool = False) ->
     webhook = dg.EnvVar("CATALOG_WEBHOOK_URL") if _is_set("CATALOG_WEBHOOK_URL") else ""
     return Resources(
         catalog=CatalogResource(root=environment.root, s3=s3_resource()),
-        engines=Engines(profile=environment.profile, matting=environment.matting, scenes=environment.scenes),
+        engines=configured_engines(environment),
         progress=Progress(show=show_progress),
         alerts=Alerts(webhook_url=webhook),
     )

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from catalog_assets.campaign_files import Campaigns
 from catalog_assets.quarantine import Quarantine, Quarantined
-from catalog_assets.records import Record, campaign_shelf, product_shelf
+from catalog_assets.records import Record, campaign_shelf, made_from, product_shelf
 from catalog_assets.stage import Status
 from catalog_assets.stages.cutout import is_current
 from resources.products import Products, load_products
@@ -170,7 +170,7 @@ def _product_statuses(
     mask = _main(records.get("mask", ()))
     if photo is None or "photo" not in photo.files:
         mask = None
-    elif mask is not None and mask.inputs.get("photo") != photo.files["photo"].sha256:
+    elif mask is not None and not made_from(mask, photo):
         mask = None  # of an earlier photo
     found = {"raw_photo": _status(photo), "mask": _status(mask), "cutout": _status(_main(cutouts))}
     return _until_stopped(found, quarantined)

@@ -26,6 +26,12 @@ class Environment:
     profile: str = "embedded"
     matting: str = ""
     scenes: str = ""
+    device: str = ""
+    models_folder: str = ""
+    weights_file: str = ""
+    accept_licences: tuple[str, ...] = ()
+    hub: str = "https://huggingface.co"
+    hub_token: str = field(default="", repr=False)
     product_batch: int = PRODUCT_BATCH
     campaign_batch: int = CAMPAIGN_BATCH
     owners: tuple[str, ...] = field(default=("team:catalog",))
@@ -39,18 +45,34 @@ class Environment:
 
 
 def read_environment(variables: Mapping[str, str] | None = None) -> Environment:
-    """Read CATALOG_* variables. Raises EnvironmentSettingError."""
+    """Read CATALOG_* variables, and HF_ENDPOINT and HF_TOKEN (downloads of weights). Raises EnvironmentSettingError."""
     found = os.environ if variables is None else variables
-    owners = tuple(owner.strip() for owner in found.get("CATALOG_OWNERS", "team:catalog").split(",") if owner.strip())
     return Environment(
         root=found.get("CATALOG_ROOT") or "catalog",
         profile=found.get("CATALOG_PROFILE") or "embedded",
         matting=found.get("CATALOG_MATTING_ENGINE", ""),
         scenes=found.get("CATALOG_SCENE_ENGINE", ""),
+        device=_one_of(found, "CATALOG_DEVICE", ("", "auto", "cuda", "cpu")),
+        models_folder=found.get("CATALOG_MODELS", ""),
+        weights_file=found.get("CATALOG_WEIGHTS", ""),
+        accept_licences=_listed(found.get("CATALOG_ACCEPT_LICENCES", "")),
+        hub=found.get("HF_ENDPOINT") or "https://huggingface.co",
+        hub_token=found.get("HF_TOKEN", ""),
         product_batch=_batch(found, "CATALOG_PRODUCT_BATCH", PRODUCT_BATCH),
         campaign_batch=_batch(found, "CATALOG_CAMPAIGN_BATCH", CAMPAIGN_BATCH),
-        owners=owners,
+        owners=_listed(found.get("CATALOG_OWNERS", "team:catalog")),
     )
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _one_of(found: Mapping[str, str], name: str, known: tuple[str, ...]) -> str:
+    value = found.get(name, "")
+    if value not in known:
+        raise EnvironmentSettingError(f"{name}: {value!r} found, one of {', '.join(filter(None, known))} expected")
+    return value
 
 
 def _batch(found: Mapping[str, str], name: str, default: int) -> int:

@@ -19,7 +19,10 @@ from catalog_assets.campaign_files import Campaign, Campaigns
 from catalog_assets.dossier import Dossier, LineDossier, dossiers, open_catalog
 from catalog_assets.pages import HTML, link, render, words
 from catalog_assets.quarantine import Quarantined
-from catalog_assets.records import Record
+from catalog_assets.records import Record, made_from
+from catalog_assets.reviews import commands, waits
+from catalog_assets.stages.reviewed import CHOICES
+from resources.imaging.correction import Correction
 from resources.marketplaces.rules import load_rules
 from resources.scenes.templates import load_templates
 from resources.store import CatalogStore
@@ -38,7 +41,8 @@ _DEPTH = FOLDER.count("/") + 2
 class Figure:
     """A picture on a page. picture, full, overlay: relative links or ""; overlay is a matte laid over the picture.
 
-    state: accepted, review, rejected, earlier or "". numbers: (name, value) pairs as they are shown.
+    state: accepted, review, rejected, earlier or "". numbers: (name, value) pairs as they are shown. commands: what a
+    person can type about it; such a figure is shown as wide as the page.
     """
 
     label: str
@@ -50,6 +54,7 @@ class Figure:
     state: str = ""
     numbers: tuple[tuple[str, str], ...] = ()
     message: str = ""
+    commands: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,8 +264,9 @@ def view_figures(dossier: Dossier, depth: int) -> tuple[list[Figure], list[Figur
     for photo in dossier.product.records["raw_photo"]:
         figures = [_original(dossier, photo, depth)]
         mask = masks.get(photo.name)
-        if mask is not None and photo.passed and mask.inputs.get("photo") == photo.files["photo"].sha256:
+        if mask is not None and photo.passed and made_from(mask, photo):
             figures.append(_cutout(dossier, photo, mask, cutouts.get(photo.name), depth))
+            figures += _choices(dossier, mask, depth)
         if photo.facts.get("main"):
             main = figures
         else:
@@ -294,6 +300,9 @@ def _original(dossier: Dossier, photo: Record, depth: int) -> Figure:
     numbers = []
     if "width" in photo.facts:
         numbers.append(("size", f"{photo.facts['width']} x {photo.facts['height']}, {photo.facts['format']}"))
+    corrected = Correction.from_facts(photo.facts.get("correction", {})).in_words()
+    if corrected:
+        numbers.append(("corrected", corrected))
     return Figure(
         label=label,
         alt=f"{dossier.title}: the photo as it was uploaded, view {photo.name}",
@@ -315,7 +324,7 @@ def _cutout(dossier: Dossier, photo: Record, mask: Record, cutout: Record | None
         return Figure(
             label="What the mask found" if main else f"Mask, {photo.name}",
             alt=f"{dossier.title}: what the mask took for the product, view {photo.name}",
-            picture=_link(photo, "preview", depth),
+            picture=_link(photo, "corrected" if "corrected" in photo.files else "preview", depth),
             full=_link(mask, "mask", depth),
             overlay=_link(mask, "mask", depth),
             state=state,
@@ -332,6 +341,24 @@ def _cutout(dossier: Dossier, photo: Record, mask: Record, cutout: Record | None
         numbers=numbers,
         message=message,
     )
+
+
+def _choices(dossier: Dossier, mask: Record, depth: int) -> list[Figure]:
+    """What a person can choose from where the mask waits, and the commands to type."""
+    one = waits(mask)
+    if one is None:
+        return []
+    names = f" NAME is one of {', '.join(one.hypotheses)}." if one.hypotheses else ""
+    return [
+        Figure(
+            label="Choices" if one.main else f"Choices, {one.view}",
+            alt=f"{dossier.title}: what the mask could be, view {one.view}",
+            picture=_link(mask, CHOICES, depth),
+            full=_link(mask, CHOICES, depth),
+            message=f"To decide, type one of these, with --root or CATALOG_ROOT for this catalog.{names}",
+            commands=tuple(commands(one)),
+        )
+    ]
 
 
 def _final(dossier: Dossier, record: Record, depth: int) -> Figure:

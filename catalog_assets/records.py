@@ -211,6 +211,12 @@ class Shelf:
         self._entries.pop(key, None)
 
 
+def made_from(record: Record, photo: Record) -> bool:
+    """True if a mask or cut-out was made from this raw_photo record: the same bytes, corrected the same way."""
+    same_bytes = record.inputs.get("photo") == photo.files["photo"].sha256
+    return same_bytes and record.inputs.get("correction", {}) == photo.facts.get("correction", {})
+
+
 def read_file(store: CatalogStore, ref: FileRef) -> bytes:
     """The bytes a record names. Raises NotFound if missing, ValueError if they are not what was recorded."""
     data = store.read(ref.key)

@@ -165,7 +165,9 @@ def _check_engines(engines: Engines, scene_engines: Iterable[str]) -> None:
         for name in scene_engines:
             engines.scene_engine(name)
     except ValueError as error:
-        raise RefreshError(f"{error}; mend CATALOG_PROFILE, CATALOG_MATTING_ENGINE or CATALOG_SCENE_ENGINE.") from error
+        raise RefreshError(
+            f"{error} (CATALOG_PROFILE, CATALOG_MATTING_ENGINE and CATALOG_SCENE_ENGINE choose the engines)"
+        ) from error
 
 
 def _chosen(campaigns: Campaigns, names: Sequence[str]) -> list[str]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields, replace
-from typing import Any, TypeVar
+from dataclasses import asdict, fields, replace
+from typing import Annotated, Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
+from resources.imaging.correction import GENTLE, OFF, CorrectionLimits
 from resources.imaging.decode import Limits
 from resources.store import CatalogStore, NotFound
 
@@ -25,14 +26,62 @@ class SettingsError(ValueError):
     """A settings or campaign file that cannot be used; the message names file, field and fix."""
 
 
+Level = Annotated[int, Field(ge=20, le=245)]
+
+
+class CorrectionSettings(Strict):
+    """How far photos may be corrected. Each part: off, gentle (the default), or how far."""
+
+    white_balance: float = Field(
+        GENTLE.white_balance, ge=0, le=0.3, description="Change of a colour channel, share (0.05: up to 5 %)."
+    )
+    exposure: float = Field(GENTLE.exposure, ge=0, le=1, description="Lift or drop of the exposure, in stops (EV).")
+    straighten: float = Field(GENTLE.straighten, ge=0, le=10, description="Turn at most so far, in degrees.")
+    neutral_chroma: float = Field(
+        GENTLE.neutral_chroma, gt=0, le=20, description="Surroundings of more chroma (Lab) are coloured on purpose."
+    )
+    grey_reference: tuple[Level, Level, Level] | None = Field(
+        None, description="sRGB levels in which a neutral 18 % grey card shows in these photos."
+    )
+
+    @field_validator("white_balance", "exposure", "straighten", mode="before")
+    @classmethod
+    def _named(cls, value: object, info: ValidationInfo) -> object:
+        return getattr(named_correction(value), str(info.field_name)) if _is_name(value) else value
+
+    def limits(self) -> CorrectionLimits:
+        return CorrectionLimits(**self.model_dump())
+
+
+def named_correction(name: object) -> CorrectionLimits:
+    """The limits called off or gentle; ValueError for anything else. YAML reads a bare `off` as false."""
+    if name is False or name == "off":
+        return OFF
+    if name == "gentle":
+        return GENTLE
+    raise ValueError("off, gentle or numbers expected")
+
+
+def _is_name(value: object) -> bool:
+    return isinstance(value, (bool, str))
+
+
 class PhotoSettings(Strict):
     max_megapixels: float = Field(100, gt=0, le=400, description="Larger photos are refused from their header.")
     min_side: int = Field(200, ge=16, le=4000, description="Shortest side that is still usable, in pixels.")
     max_aspect: float = Field(12, ge=1, le=100, description="Longest side divided by the shortest.")
     working_max_side: int = Field(3000, ge=500, le=12000, description="Longer photos are reduced to this side.")
+    correction: CorrectionSettings = Field(
+        CorrectionSettings(), description="off, gentle, or how far each part of the correction may go."
+    )
+
+    @field_validator("correction", mode="before")
+    @classmethod
+    def _named(cls, value: object) -> object:
+        return asdict(named_correction(value)) if _is_name(value) else value
 
     def limits(self) -> Limits:
-        return Limits(**self.model_dump())
+        return Limits(**self.model_dump(exclude={"correction"}))
 
 
 class Settings(Strict):

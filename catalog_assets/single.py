@@ -3,33 +3,40 @@
 from __future__ import annotations
 
 import csv
-import io
+import errno
+import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from os import cpu_count
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
+from catalog_assets.models import known
 from catalog_assets.settings import SettingsError
 from resources.engines import Engines
 from resources.imaging.alpha import make_cutout
-from resources.imaging.decode import Limits, Photo, decode_photo, read_header
-from resources.imaging.encode import jpeg, png_rgba, webp_lossless
+from resources.imaging.correction import GENTLE, OFF, Correction, CorrectionLimits, apply, estimate
+from resources.imaging.decode import Limits, Photo, decode_photo
+from resources.imaging.encode import jpeg, png_rgba, preview, webp_lossless
 from resources.matting.engine import Matte
-from resources.matting.gate import MatteThresholds, judge_matte
+from resources.matting.explain import explain_panel
+from resources.matting.gate import default_thresholds, judge_matte
+from resources.matting.given import bad_matte, read_matte
 from resources.matting.measures import own_alpha_measures
-from resources.verdicts import NEEDS_REVIEW, Rejection, Verdict
-
-T = TypeVar("T")
+from resources.matting.refine import EdgeRefiner
+from resources.verdicts import INTERNAL_ERROR, NEEDS_REVIEW, Rejection, Verdict
 
 # A final or a mask is judged at its own size, not at that of a photo: no lower limit but that there is something.
 ANY_PICTURE = Limits(min_side=16)
-# A matte may have been made at another size than the photo, but not of another shape.
-ASPECT_TOLERANCE = 0.02
+# What the name of one file brings about, as opposed to a full disk or a folder that nobody may write to.
+_ONE_FILES_TROUBLE = {errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ}
+# A single cut-out lies exactly over its photo, so that photo is not turned.
+SAME_GEOMETRY = replace(GENTLE, straighten=0)
+CORRECTIONS = {"off": OFF, "gentle": SAME_GEOMETRY, "straighten": GENTLE}
 
 
 def read_picture(path: Path, limits: Limits) -> Photo | Rejection:
@@ -45,33 +52,45 @@ def read_picture(path: Path, limits: Limits) -> Photo | Rejection:
     return decode_photo(data, limits)
 
 
-def cut_out_files(photos: Sequence[Path], folder: Path, engines: Engines) -> Iterator[dict[str, Any]]:
+def cut_out_files(
+    photos: Sequence[Path],
+    folder: Path,
+    engines: Engines,
+    correction: CorrectionLimits = SAME_GEOMETRY,
+    *,
+    explain: bool = False,
+) -> Iterator[dict[str, Any]]:
     """Cut out each photo into `folder/<stem>.png`: file, status, engine, confidence, seconds, reason, in order.
 
-    Raises SettingsError for an unknown engine.
+    correction: how far photos are corrected first; without straightening the cut-out has the photo's own geometry.
+    explain: also write a panel, `folder/<stem>.explain.webp`, for each photo that could be read.
+    Whatever happens to one photo costs no other. Raises SettingsError for an unknown engine.
     """
-    engine = _known(engines.matting_engine)
+    engine = known(engines.matting_engine)
     folder.mkdir(parents=True, exist_ok=True)
     sources = {photo.resolve() for photo in photos}
     taken: set[str] = set()
     jobs = []
     for photo in photos:
         target = folder / f"{photo.stem}.png"
-        jobs.append((photo, target, _name_problem(target, taken, sources)))
+        panel = folder / f"{photo.stem}.explain.webp" if explain else None
+        jobs.append(_Job(photo, target, panel, _name_problem(target, panel, taken, sources)))
         taken.add(str(target).casefold())
     with ThreadPoolExecutor(max_workers=2) as pool:
-        yield from pool.map(lambda job: _cut_out_file(job[0], job[1], job[2], engine), jobs)
+        yield from pool.map(lambda job: _cut_out_file(job, engine, correction), jobs)
 
 
-def _known(engine: Callable[[], T]) -> T:
-    """An engine as it is configured. Raises SettingsError, naming the known ones, if there is none of that name."""
-    try:
-        return engine()
-    except ValueError as error:
-        raise SettingsError(str(error)) from error
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """One photo to cut out. panel: where its explanation goes, None if nobody asked. problem: why it is left alone."""
+
+    photo: Path
+    target: Path
+    panel: Path | None
+    problem: Rejection | None
 
 
-def _name_problem(target: Path, taken: set[str], sources: set[Path]) -> Rejection | None:
+def _name_problem(target: Path, panel: Path | None, taken: set[str], sources: set[Path]) -> Rejection | None:
     """Why a cut-out must not be written under this name: another one, or somebody's photo, would be lost."""
     if str(target).casefold() in taken:
         return Rejection(
@@ -79,7 +98,7 @@ def _name_problem(target: Path, taken: set[str], sources: set[Path]) -> Rejectio
             "Another photo of this call has the same name up to its extension, and would be overwritten.",
             "Rename one of them, or give them different output folders.",
         )
-    if target.resolve() in sources:
+    if target.resolve() in sources or (panel is not None and panel.resolve() in sources):
         return Rejection(
             "overwrites_photo",
             "The cut-out would be written over a photo of this call.",
@@ -88,17 +107,76 @@ def _name_problem(target: Path, taken: set[str], sources: set[Path]) -> Rejectio
     return None
 
 
-def _cut_out_file(photo: Path, target: Path, problem: Rejection | None, engine: Any) -> dict[str, Any]:
+def _cut_out_file(job: _Job, engine: Any, correction: CorrectionLimits) -> dict[str, Any]:
+    """One line of the answer; what goes wrong in a way that nobody foresaw is a line too."""
     started = time.perf_counter()
-    picture = problem or read_picture(photo, Limits())
-    if isinstance(picture, Rejection):
-        return _cutout_line(photo, "rejected", engine.name, 0.0, started, picture.code, picture.message, picture.hint)
+    try:
+        return _cut_out(job, engine, correction, started)
+    except Exception as error:
+        everybodys = isinstance(error, OSError) and error.errno not in _ONE_FILES_TROUBLE
+        if everybodys or os.environ.get("CATALOG_DEBUG"):
+            raise
+        return _rejected_line(job.photo, engine, _unforeseen(error), started)
+
+
+def _cut_out(job: _Job, engine: Any, correction: CorrectionLimits, started: float) -> dict[str, Any]:
+    original = job.problem or read_picture(job.photo, Limits())
+    if isinstance(original, Rejection):
+        return _rejected_line(job.photo, engine, original, started)
+    picture, corrected = _corrected(original, correction)
     name, matte = _matte(picture, engine)
-    verdict = judge_matte(matte.measures, MatteThresholds())
+    verdict = judge_matte(matte.measures, default_thresholds(matte.made_by))
+    rgba = _cutout(picture, matte.alpha)
+    notes = [*original.notes, *corrected.notes, *matte.notes]
+    if job.panel is not None:
+        panel = explain_panel(
+            picture.rgb,
+            rgba,
+            matte,
+            verdict,
+            title=job.photo.name,
+            trimap=None if picture.alpha is not None else EdgeRefiner().trimap(picture.rgb, matte.alpha > 127),
+            original=original.rgb if corrected.changes else None,
+            notes=notes,
+        )
+        job.panel.write_bytes(preview(panel, max(panel.shape)))
     if matte.alpha.any():
-        target.write_bytes(png_rgba(_cutout(picture, matte.alpha)))
-    reason = "" if verdict.accepted else verdict.code if verdict.code != NEEDS_REVIEW else verdict.decided_by
-    return _cutout_line(photo, verdict.decision, name, verdict.score, started, reason, verdict.message, verdict.hint)
+        job.target.write_bytes(png_rgba(rgba))
+    return {
+        "file": str(job.photo),
+        "status": verdict.decision,
+        "engine": name,
+        "confidence": round(verdict.score, 4),
+        "seconds": round(time.perf_counter() - started, 3),
+        "reason": "" if verdict.accepted else verdict.code if verdict.code != NEEDS_REVIEW else verdict.decided_by,
+        "message": verdict.message,
+        "hint": verdict.hint,
+        "notes": notes,
+        "correction": corrected.as_facts(),
+    }
+
+
+def _unforeseen(error: Exception) -> Rejection:
+    said = " ".join(str(error).split())[:200]
+    if isinstance(error, OSError):
+        return Rejection(
+            "not_written",
+            f"The cut-out could not be written under the photo's name: {error.strerror or said}.",
+            "Rename the photo.",
+        )
+    if isinstance(error, MemoryError):
+        return Rejection("out_of_memory", "There was not enough memory for this photo.", "Close other programs.")
+    return Rejection(
+        INTERNAL_ERROR,
+        f"The program failed on this photo: {type(error).__name__}: {said}",
+        "Report it; `catalog --debug cutout` shows where.",
+    )
+
+
+def _corrected(photo: Photo, limits: CorrectionLimits) -> tuple[Photo, Correction]:
+    """The photo as the line would correct it within these limits. One that came as a cut-out is left as it is."""
+    correction = Correction() if photo.alpha is not None else estimate(photo.rgb, limits)
+    return replace(photo, rgb=apply(photo.rgb, correction)), correction
 
 
 def _matte(picture: Photo, engine: Any) -> tuple[str, Matte]:
@@ -113,18 +191,18 @@ def _cutout(picture: Photo, alpha: Any) -> Any:
     return np.dstack([picture.rgb, alpha]) if picture.alpha is not None else make_cutout(picture.rgb, alpha)
 
 
-def _cutout_line(
-    photo: Path, status: str, engine: str, confidence: float, started: float, reason: str, message: str, hint: str
-) -> dict[str, Any]:
+def _rejected_line(photo: Path, engine: Any, why: Rejection, started: float) -> dict[str, Any]:
     return {
         "file": str(photo),
-        "status": status,
-        "engine": engine,
-        "confidence": round(confidence, 4),
+        "status": "rejected",
+        "engine": engine.name,
+        "confidence": 0.0,
         "seconds": round(time.perf_counter() - started, 3),
-        "reason": reason,
-        "message": message,
-        "hint": hint,
+        "reason": why.code,
+        "message": why.message,
+        "hint": why.hint,
+        "notes": [],
+        "correction": {},
     }
 
 
@@ -144,7 +222,7 @@ def compose_file(cutout: Path, scene: str, seed: int, output: Path, engines: Eng
         raise SettingsError(f"{output.name}: the name must end with {', '.join(writers)}")
     if output.resolve() == cutout.resolve():
         raise SettingsError(f"{output.name} is the cut-out itself, and would be overwritten; give another name with -o")
-    engine = _known(engines.scene_engine)
+    engine = known(engines.scene_engine)
     picture = read_picture(cutout, ANY_PICTURE)
     if isinstance(picture, Rejection):
         return {"file": str(cutout), "status": "rejected", "reason": picture.code, "message": picture.message}
@@ -173,8 +251,13 @@ def _png(rgb: Any) -> bytes:
     return png_rgba(np.dstack([rgb, np.full(rgb.shape[:2], 255, np.uint8)]))
 
 
-def judge_files(original: Path, final: Path, matte: Path | None, engines: Engines) -> dict[str, Any]:
-    """The verdict on one pair: verdict, score, measures with thresholds, decided_by, message, hint."""
+def judge_files(
+    original: Path, final: Path, matte: Path | None, engines: Engines, correction: CorrectionLimits = OFF
+) -> dict[str, Any]:
+    """The verdict on one pair: verdict, score, measures with thresholds, decided_by, message, hint.
+
+    correction: what was done to the original on the way to the final, and is no damage. Off: it is compared as it is.
+    """
     from resources.quality.fidelity import FidelityThresholds, judge
 
     photo = read_picture(original, ANY_PICTURE)
@@ -183,11 +266,12 @@ def judge_files(original: Path, final: Path, matte: Path | None, engines: Engine
         return _unusable("original", photo)
     if isinstance(picture, Rejection):
         return _unusable("final", picture)
+    photo, _ = _corrected(photo, correction)
     doubt: Verdict | None = None
     alpha: Any
     if matte is None:
-        found = _matte(photo, _known(engines.matting_engine))[1]
-        alpha, gate = found.alpha, judge_matte(found.measures, MatteThresholds())
+        found = _matte(photo, known(engines.matting_engine))[1]
+        alpha, gate = found.alpha, judge_matte(found.measures, default_thresholds(found.made_by))
         doubt = None if gate.accepted else gate
     else:
         alpha = _given_matte(photo, matte)
@@ -215,40 +299,8 @@ def _given_matte(photo: Photo, matte: Path) -> Any:
     try:
         data = matte.read_bytes()
     except (OSError, ValueError) as error:
-        return _bad_matte(f"The file could not be read: {getattr(error, 'strerror', None) or error}.")
-    header = read_header(data, ANY_PICTURE)
-    if isinstance(header, Rejection):
-        return _bad_matte(header.message)
-    try:
-        alpha = _grey(data)
-    except Exception as error:  # decoders answer damaged files with nearly any exception
-        return _bad_matte(f"The file could not be read: {error}.")
-    (height, width), (wanted_height, wanted_width) = alpha.shape, photo.rgb.shape[:2]
-    if abs(width * wanted_height / (height * wanted_width) - 1) > ASPECT_TOLERANCE:
-        return _bad_matte(f"It has {width} x {height} pixels, but the original has {wanted_width} x {wanted_height}.")
-    if alpha.shape != photo.rgb.shape[:2]:
-        import cv2
-
-        alpha = cv2.resize(alpha, photo.rgb.shape[1::-1], interpolation=cv2.INTER_AREA)
-    return alpha
-
-
-def _bad_matte(what: str) -> Rejection:
-    return Rejection("bad_matte", what, "Give a grey or transparent PNG, as large as the upright original.")
-
-
-def _grey(data: bytes) -> Any:
-    """The transparency of a picture if it has any, else its grey levels; HxW uint8."""
-    from PIL import Image
-
-    with Image.open(io.BytesIO(data), formats=["PNG", "JPEG", "WEBP", "TIFF"]) as image:
-        if image.mode.startswith("I"):  # 16 bits a pixel; Pillow would cut them off instead of scaling them
-            return (np.asarray(image).astype(np.float64) / 257).round().clip(0, 255).astype(np.uint8)
-        if image.has_transparency_data:
-            alpha = np.asarray(image.convert("RGBA").getchannel("A"), dtype=np.uint8)
-            if alpha.min() < 255:
-                return alpha
-        return np.asarray(image.convert("L"), dtype=np.uint8)
+        return bad_matte(f"The file could not be read: {getattr(error, 'strerror', None) or error}.")
+    return read_matte(data, photo.rgb.shape[:2])
 
 
 def _unusable(name: str, reason: Rejection) -> dict[str, Any]:
@@ -260,7 +312,9 @@ def _judged(verdict: Verdict) -> dict[str, Any]:
     return {"verdict": content.pop("decision"), **content}
 
 
-def judge_pairs(table: Path, base: Path | None, engines: Engines) -> Iterator[dict[str, Any]]:
+def judge_pairs(
+    table: Path, base: Path | None, engines: Engines, correction: CorrectionLimits = OFF
+) -> Iterator[dict[str, Any]]:
     """A verdict for each row of a CSV (final, original, matte), in order, on all cores.
 
     final is relative to the file, original and matte to `base`. Raises SettingsError for a table without them.
@@ -272,7 +326,7 @@ def judge_pairs(table: Path, base: Path | None, engines: Engines) -> Iterator[di
         matte = (base or here) / row["matte"] if row.get("matte") else None
         # An empty cell names the folder, which is no picture: that row is rejected, and says so.
         original, final = row["original"] or "", row["final"] or ""
-        return {"final": final, **judge_files((base or here) / original, here / final, matte, engines)}
+        return {"final": final, **judge_files((base or here) / original, here / final, matte, engines, correction)}
 
     with ThreadPoolExecutor(max_workers=cpu_count() or 1) as pool:
         yield from pool.map(one, rows)
@@ -303,16 +357,3 @@ def comply_file(file: Path, marketplace: str, slot: Any) -> dict[str, Any]:
         raise SettingsError(f"no rules for marketplace {marketplace!r}; known are {', '.join(rules)}")
     result = _judged(check(file.read_bytes(), file.name, rules[marketplace], slot))
     return {"file": str(file), "marketplace": marketplace, "slot": slot, **result}
-
-
-def engine_table(engines: Engines) -> str:
-    """The engines by job, with the one in use marked."""
-    from resources.matting.engines import MATTING_ENGINES
-    from resources.scenes.engines import SCENE_ENGINES
-
-    used = {_known(engines.matting_engine).name, _known(engines.scene_engine).name}
-    lines = [f"profile: {engines.profile}"]
-    for job, names in (("cut-out", MATTING_ENGINES), ("scenes", SCENE_ENGINES)):
-        lines += [f"  {job}: {name}{' (in use)' if name in used else ''}" for name in names]
-    lines.append("Embedded engines need no weights: nothing to download, no licence but the project's own.")
-    return "\n".join(lines)

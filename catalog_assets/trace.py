@@ -13,6 +13,7 @@ from catalog_assets.gallery import Figure, final_figures, view_figures
 from catalog_assets.pages import HTML, link, render, words
 from catalog_assets.quarantine import Quarantined
 from catalog_assets.records import Record
+from catalog_assets.stages.reviewed import runs_of
 from resources.names import clean_text, sku_name
 from resources.store import CatalogStore
 
@@ -149,13 +150,23 @@ def _traced(record: Record) -> TracedRecord:
         status=record.status,
         files={role: ref.key for role, ref in sorted(record.files.items())},
         measures=tuple(_measures(record)),
-        facts={name: text for name, value in sorted(record.facts.items()) if (text := _fact(value))},
+        facts={name: text for name, value in sorted(_facts(record).items()) if (text := _fact(value))},
         notes=record.notes,
         message=f"{record.rejection.code}: {record.rejection.message}" if record.rejection else "",
         engine=f"{record.engine.name} {record.engine.revision} on {record.engine.device}" if record.engine else "",
         seconds=record.seconds,
         made_at=record.made_at,
     )
+
+
+def _facts(record: Record) -> Mapping[str, Any]:
+    """The recorded facts; the engines that ran for a mask in words."""
+    runs = [
+        f"{run.engine} {run.revision} on {run.device}: {run.decision}, {run.score:.2f}"
+        + (f" ({words(run.decided_by)})" if run.decided_by else "")
+        for run in runs_of(record)
+    ]
+    return {**record.facts, "runs": ", then ".join(runs)} if runs else record.facts
 
 
 def _measures(record: Record) -> Iterator[MeasureLine]:

@@ -13,14 +13,21 @@ from resources.store import NotFound, StoreError
 log = logging.getLogger("catalog.twins")
 
 
-def once(context: RunContext, shelf: Shelf, blank: Record, make: Callable[[], Record]) -> Record:
+def once(
+    context: RunContext,
+    shelf: Shelf,
+    blank: Record,
+    make: Callable[[], Record],
+    as_made: Callable[[Record], Record] = lambda record: record,
+) -> Record:
     """The record `make` would save, copied from another SKU where the same work (fingerprint) was done already.
 
-    blank: stage, sku, name and fingerprint of the wanted record. With `force` everything is made.
+    blank: stage, sku, name and fingerprint of the wanted record. With `force` everything is made. as_made: a record
+    without what was added to it later for its own SKU alone.
     """
     with context.alone(f"{blank.stage} {blank.fingerprint}"):
         twin = None if context.force else _find(context, blank)
-        copied = _copied(context, shelf, blank, twin) if twin is not None else None
+        copied = _copied(context, shelf, blank, as_made(twin)) if twin is not None else None
         if copied is not None:
             return shelf.save(copied)
         record = make()

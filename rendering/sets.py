@@ -137,7 +137,9 @@ def _room(strength: float, ceiling: str = "#ffffff", walls: str = "#cbbfae", gro
     background.inputs["Strength"].default_value = strength
 
 
-def _area(size: tuple[float, float], at: kit.Point3, radiance: float, color: str, aim: kit.Point3 = (0, 0, 0)) -> None:
+def area_light(
+    size: tuple[float, float], at: kit.Point3, radiance: float, color: str, aim: kit.Point3 = (0, 0, 0)
+) -> None:
     """A rectangular light of given radiance, so that its size changes softness and amount together."""
     light = bpy.data.lights.new("area", "AREA")
     light.shape = "RECTANGLE"
@@ -157,20 +159,20 @@ def window(side: float = -1, radiance: float = 11.0, room: float = 0.3, tint: st
         for row in (0, 1):
             at = (side * far, -5 + column * 3.4, 6 + row * 7.2)
             # All panes face the same way, as one window does.
-            _area((6.4, 6.6), at, radiance, tint, (at[0] - side, at[1] + 0.25, at[2] - 0.45))
+            area_light((6.4, 6.6), at, radiance, tint, (at[0] - side, at[1] + 0.25, at[2] - 0.45))
 
 
 def overcast(radiance: float = 4.6, room: float = 0.6, tint: str = "#eef3fb") -> None:
     """Soft light from a big window behind the photographer and above."""
     _room(room)
-    _area((20, 14), (-5, -13, 15), radiance, tint, (0, 0, 1))
+    area_light((20, 14), (-5, -13, 15), radiance, tint, (0, 0, 1))
 
 
 def ceiling_lamp(radiance: float = 60, room: float = 0.3, at: kit.Point3 = (5, -4, 17), tint: str = "#ffe2bd") -> None:
     """One warm lamp above: a harder shadow, yellowish light, a cool rest from a window behind."""
     _room(room, walls="#d8c3a5")
-    _area((2.6, 2.6), at, radiance, tint)
-    _area((10, 10), (-14, -10, 9), 1.6, "#dfe9ff")
+    area_light((2.6, 2.6), at, radiance, tint)
+    area_light((10, 10), (-14, -10, 9), 1.6, "#dfe9ff")
 
 
 def sun_patch(radiance: float = 5.0, sun: float = 3.0, side: float = -1) -> None:

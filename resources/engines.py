@@ -4,25 +4,40 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import Any, TypeVar, cast
 
 import dagster as dg
 from pydantic import Field, PrivateAttr
 
 from resources.matting.engine import MattingEngine
 from resources.scenes.engine import SceneEngine
+from resources.torch_runtime import Wanted
+from resources.weights import Models, default_folder, load_registry
 
 T = TypeVar("T")
 
-PROFILES: dict[str, dict[str, str]] = {"embedded": {"matting": "classical", "scenes": "studio"}}
+# device: where nets run. The gpu profile wants a GPU and says so if there is none; without it nets take what is there.
+PROFILES: dict[str, dict[str, str]] = {
+    "embedded": {"matting": "classical", "scenes": "studio", "device": "auto"},
+    "gpu": {"matting": "classical,birefnet", "scenes": "studio", "device": "cuda"},
+}
 
 
 class Engines(dg.ConfigurableResource[Any]):
-    """The engines of one run. An unknown profile or engine raises ValueError naming the known ones."""
+    """The engines of one run, not loaded before they are used.
+
+    An unknown profile or engine raises ValueError naming the known ones; so do missing weights, packages, licences or
+    a missing GPU, saying what to do.
+    """
 
     profile: str = Field("embedded", description="Set of engines: embedded needs no GPU, no download, no network.")
-    matting: str = Field("", description="Cut-out engine; empty: that of the profile.")
+    matting: str = Field("", description="Cut-out engine, or several with commas (a cascade); empty: the profile's.")
     scenes: str = Field("", description="Scene engine; empty: that of the profile.")
+    device: str = Field("", description="auto, cuda or cpu: where nets run; empty: that of the profile.")
+    models_folder: str = Field("", description="Folder of weights; empty: one in the user's cache.")
+    weights_file: str = Field("", description="A registry of weights of your own, laid over the shipped one.")
+    accept_licences: list[str] = Field([], description="Weights whose non-commercial licence you may use.")
 
     _loaded: dict[str, Any] = PrivateAttr(default_factory=dict)
     _lock: Any = PrivateAttr(default_factory=threading.Lock)
@@ -31,7 +46,21 @@ class Engines(dg.ConfigurableResource[Any]):
         """The cut-out engine, loaded at most once a run."""
         from resources.matting.engines import matting_engine
 
-        return self._once("matting", self.matting or self._of_profile("matting"), matting_engine)
+        device = cast(Wanted, self.device or self._of_profile("device"))
+        return self._once("matting", self.matting_name(), lambda name: matting_engine(name, self.models(), device))
+
+    def matting_name(self) -> str:
+        """The name of the cut-out engine that is configured, whether it can be used or not."""
+        return self.matting or self._of_profile("matting")
+
+    def models(self) -> Models:
+        """The weights that engines may use. Raises ValueError for a broken registry or an unknown licence name."""
+        registry = load_registry(Path(self.weights_file) if self.weights_file else None)
+        if unknown := sorted(set(self.accept_licences) - set(registry)):
+            known = ", ".join(sorted(registry))
+            raise ValueError(f"CATALOG_ACCEPT_LICENCES: there are no weights {', '.join(unknown)}; known: {known}")
+        root = Path(self.models_folder).expanduser() if self.models_folder else default_folder()
+        return Models(root, registry, frozenset(self.accept_licences))
 
     def scene_engine(self, name: str = "") -> SceneEngine:
         """A scene engine by name (a campaign may ask for one), else the configured one."""

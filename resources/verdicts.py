@@ -9,6 +9,7 @@ from typing import Any, Literal
 Decision = Literal["accepted", "review", "rejected"]
 
 NEEDS_REVIEW = "needs_review"
+BAD_DECISION = "bad_decision"
 INTERNAL_ERROR = "internal_error"
 
 
@@ -32,8 +33,8 @@ class Rejection:
 
     @property
     def is_review(self) -> bool:
-        """True if a person must look, as opposed to a refusal."""
-        return self.code == NEEDS_REVIEW
+        """True if a person must look, as opposed to a refusal: at the picture, or at a decision that cannot be used."""
+        return self.code in (NEEDS_REVIEW, BAD_DECISION)
 
 
 @dataclass(frozen=True, slots=True)

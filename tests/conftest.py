@@ -10,10 +10,13 @@ from typing import Any
 
 import pytest
 
+from resources.weights import Models
+from tests.nets import make_birefnet, make_onnx, make_vitmatte, models_of, onnx_entry
 from tests.s3_tools import s3_client
 
 # Tests talk to nobody outside this machine.
 os.environ["DAGSTER_DISABLE_TELEMETRY"] = "1"
+os.environ["HF_HUB_OFFLINE"] = "1"
 
 
 @dataclass
@@ -44,3 +47,21 @@ def s3_server() -> Iterator[S3Server]:
         yield S3Server(f"http://{host}:{port}")
     finally:
         server.stop()
+
+
+@pytest.fixture(scope="session")
+def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Models]:
+    """tiny-net (remote code), tiny-matte (ViTMatte) and tiny-onnx: saved and pinned as the real ones are."""
+    root = tmp_path_factory.mktemp("models")
+    with pytest.MonkeyPatch.context() as patch:
+        # Code that comes with weights is copied there before it is run; read once, when transformers is imported.
+        patch.setenv("HF_MODULES_CACHE", str(tmp_path_factory.mktemp("modules")))
+        import torch
+
+        torch.set_num_threads(1)
+        make_onnx(root / "tiny-onnx" / "tiny.onnx")
+        yield models_of(
+            make_birefnet(root / "tiny-net", tmp_path_factory.mktemp("sources")),
+            make_vitmatte(root / "tiny-matte"),
+            onnx_entry(root / "tiny-onnx"),
+        )

@@ -9,7 +9,7 @@ from dataclasses import asdict, replace
 import numpy as np
 
 from catalog_assets.context import RunContext
-from catalog_assets.records import Record, Shelf, fingerprint, product_shelf, read_file
+from catalog_assets.records import Record, Shelf, fingerprint, made_from, product_shelf, read_file
 from catalog_assets.stage import Stage, StageResult, any_new, summarise
 from catalog_assets.stages.mask import not_ready
 from catalog_assets.twins import once
@@ -21,7 +21,7 @@ class Cutout(Stage):
     """A cut-out for every view whose mask was accepted. Nothing of the seller's room survives in it."""
 
     asset = "cutout"
-    code_version = "1"
+    code_version = "2"
 
     def __init__(self, context: RunContext) -> None:
         self.context = context
@@ -62,12 +62,17 @@ class Cutout(Stage):
             fingerprint=fingerprint(
                 {
                     "photo": photo.files["photo"].sha256,
+                    "correction": photo.facts.get("correction", {}),
                     "mask": mask.files["mask"].sha256,
                     "limits": asdict(self.context.settings.photo.limits()),
                     "code": self.code_version,
                 }
             ),
-            inputs={"photo": photo.files["photo"].sha256, "mask": mask.files["mask"].sha256},
+            inputs={
+                "photo": photo.files["photo"].sha256,
+                "correction": photo.facts.get("correction", {}),
+                "mask": mask.files["mask"].sha256,
+            },
             facts={"main": photo.facts["main"]},
         )
 
@@ -88,7 +93,7 @@ class Cutout(Stage):
 def is_current(mask: Record, photos: dict[str, Record]) -> bool:
     """True if the mask passed and belongs to the photo that lies in the store now."""
     photo = photos.get(mask.name)
-    return mask.passed and photo is not None and mask.inputs.get("photo") == photo.files["photo"].sha256
+    return mask.passed and photo is not None and made_from(mask, photo)
 
 
 def current_cutouts(context: RunContext, sku: str) -> list[Record]:
@@ -101,6 +106,8 @@ def current_cutouts(context: RunContext, sku: str) -> list[Record]:
     cutouts = [
         cutout
         for cutout in product_shelf(context.store, "cutout", sku).records()
-        if cutout.name in masks and cutout.inputs.get("mask") == masks[cutout.name].files["mask"].sha256
+        if cutout.name in masks
+        and made_from(cutout, photos[cutout.name])
+        and cutout.inputs.get("mask") == masks[cutout.name].files["mask"].sha256
     ]
     return cutouts if any(cutout.facts.get("main") for cutout in cutouts) else []

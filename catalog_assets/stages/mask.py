@@ -7,30 +7,42 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 
 from catalog_assets.context import RunContext
-from catalog_assets.records import EngineRef, Record, Shelf, fingerprint, judged_record, product_shelf
+from catalog_assets.records import EngineRef, Record, Shelf, fingerprint, product_shelf
 from catalog_assets.settings import adjusted
 from catalog_assets.stage import Stage, StageResult, any_new, summarise
+from catalog_assets.stages.reviewed import (
+    as_found,
+    decided,
+    found_facts,
+    judged_by_gate,
+    keep_choices,
+    remembering,
+    runs_of,
+)
 from catalog_assets.twins import once
 from resources.imaging.decode import Photo
 from resources.imaging.encode import png_grey
-from resources.matting.engine import Matte
-from resources.matting.gate import MatteThresholds, judge_matte
+from resources.matting.engine import Matte, maker
+from resources.matting.gate import MatteThresholds, default_thresholds, judge_matte
 from resources.matting.measures import own_alpha_measures
 
 OWN_ALPHA = EngineRef(name="own_alpha", revision="1")
 
 
 class Mask(Stage):
-    """An alpha matte for every usable view, judged by a gate whose thresholds can change on their own."""
+    """An alpha matte for every usable view, judged by a gate whose thresholds can change on their own, or by a person.
+
+    Where the gate is not sure, what else the product could be is kept beside the matte, for a person to choose from.
+    """
 
     asset = "mask"
-    code_version = "1"
+    code_version = "2"
     check = "matte_quality"
 
     def __init__(self, context: RunContext) -> None:
         self.context = context
-        self.thresholds = adjusted(MatteThresholds(), context.settings.matte, "catalog.yaml: matte")
-        self.judged = fingerprint({"thresholds": asdict(self.thresholds), "code": self.code_version})
+        self._gates: dict[str, MatteThresholds] = {}
+        self._gate("")  # a misspelt threshold in catalog.yaml is said before anything is made
 
     def run(self, skus: Sequence[str]) -> list[StageResult]:
         return [self._mask(sku) for sku in skus]
@@ -51,13 +63,16 @@ class Mask(Stage):
 
     def _view(self, shelf: Shelf, photo: Record) -> Record:
         blank = self._blank(photo)
+        before = shelf.record(photo.name)
         current = None if self.context.force else shelf.current(photo.name, blank.fingerprint)
         if current is None:
-            current = once(self.context, shelf, blank, lambda: self._make(shelf, photo, blank))
-        verdict = judge_matte(current.measures, self.thresholds)
-        wanted = replace(
-            judged_record(current, verdict, self.judged), facts={**current.facts, "main": photo.facts["main"]}
-        )
+            blank = remembering(self.context, blank, before)
+            current = once(self.context, shelf, blank, lambda: self._make(shelf, photo, blank), as_found)
+        gate = self._gate(maker(runs_of(current)))
+        verdict = judge_matte(current.measures, gate)
+        found = judged_by_gate(as_found(current), verdict, self._judged(gate))
+        found = replace(found, facts={**found.facts, "main": photo.facts["main"]})
+        wanted = decided(self.context, shelf, photo, found, verdict, current, before)
         return current if wanted == current else shelf.save(wanted)
 
     def _blank(self, photo: Record) -> Record:
@@ -71,12 +86,13 @@ class Mask(Stage):
             fingerprint=fingerprint(
                 {
                     "photo": photo.files["photo"].sha256,
+                    "correction": photo.facts.get("correction", {}),
                     "limits": asdict(self.context.settings.photo.limits()),
                     "engine": [engine.name, engine.revision],
                     "code": self.code_version,
                 }
             ),
-            inputs={"photo": photo.files["photo"].sha256},
+            inputs={"photo": photo.files["photo"].sha256, "correction": photo.facts.get("correction", {})},
             facts={"main": photo.facts["main"]},
             engine=engine,
         )
@@ -91,14 +107,32 @@ class Mask(Stage):
         picture = self.context.photo(photo)
         started = time.perf_counter()
         matte = self._matte(picture)
+        measures = {name: round(float(value), 6) for name, value in matte.measures.items()}
+        gate = self._gate(matte.made_by)
+        verdict = judge_matte(measures, gate)
+        files = {"mask": shelf.put(photo.name, "png", png_grey(matte.alpha))}
+        if not verdict.accepted:
+            files |= keep_choices(shelf, photo.name, picture.rgb, matte)
         record = replace(
             blank,
-            files={"mask": shelf.put(photo.name, "png", png_grey(matte.alpha))},
-            measures={name: round(float(value), 6) for name, value in matte.measures.items()},
+            files=files,
+            measures=measures,
+            facts={**blank.facts, **found_facts(matte)},
             notes=tuple(matte.notes),
             seconds=round(time.perf_counter() - started, 4),
         )
-        return shelf.save(judged_record(record, judge_matte(record.measures, self.thresholds), self.judged))
+        return shelf.save(judged_by_gate(record, verdict, self._judged(gate)))
+
+    def _gate(self, engine: str) -> MatteThresholds:
+        """The limits of the engine that made a matte, as catalog.yaml adjusts them."""
+        if engine not in self._gates:
+            self._gates[engine] = adjusted(
+                default_thresholds(engine), self.context.settings.matte, "catalog.yaml: matte"
+            )
+        return self._gates[engine]
+
+    def _judged(self, gate: MatteThresholds) -> str:
+        return fingerprint({"thresholds": asdict(gate), "code": self.code_version})
 
     def _matte(self, photo: Photo) -> Matte:
         if photo.alpha is not None:

@@ -1,4 +1,4 @@
-"""Stage raw_photo: takes an uploaded photo in, unchanged, if it can be used at all."""
+"""Stage raw_photo: takes an uploaded photo in, unchanged, if it can be used; says how it is to be corrected."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from dataclasses import asdict, replace
 from catalog_assets.context import RunContext
 from catalog_assets.records import Record, Shelf, fingerprint, product_shelf
 from catalog_assets.stage import Stage, StageResult, any_new, summarise
+from resources.imaging.correction import Correction, apply, estimate
 from resources.imaging.decode import Photo, decode_photo, read_header
 from resources.imaging.encode import preview
 from resources.store import NotFound
@@ -26,14 +27,15 @@ EXTENSIONS = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp", "GIF": "gif", "TIFF":
 
 
 class RawPhoto(Stage):
-    """Keeps the original bytes of every view, with what is known of them and a small preview."""
+    """Keeps the original bytes of every view, with what is known of them, their correction, and small previews."""
 
     asset = "raw_photo"
-    code_version = "1"
+    code_version = "2"
     check = "usable_photo"
 
     def __init__(self, context: RunContext) -> None:
         self.context = context
+        self.correction = context.settings.photo.correction.limits()
 
     def run(self, skus: Sequence[str]) -> list[StageResult]:
         return [self._take_in(sku) for sku in skus]
@@ -99,6 +101,7 @@ class RawPhoto(Stage):
                 "content": content,
                 "problem": view.problem.code if view.problem else "",
                 "photo": asdict(self.context.settings.photo.limits()),
+                "correction": asdict(self.correction),
                 "main": main,
                 "note": note,
                 "code": self.code_version,
@@ -140,30 +143,34 @@ class RawPhoto(Stage):
         if isinstance(photo, Rejection):
             rejection = replace(photo, stage=self.asset)
             return shelf.save(replace(blank, status="rejected", rejection=rejection))
+        correction = Correction() if photo.alpha is not None else estimate(photo.rgb, self.correction)
         height, width = photo.rgb.shape[:2]
         extension = EXTENSIONS.get(photo.format, photo.format.lower())
         files = {
             "photo": shelf.put(view.view, extension, data),
             "preview": shelf.put(f"{view.view}.preview", "webp", preview(photo.rgb)),
         }
-        self.context.remember_photo(files["photo"].sha256, photo)
-        return shelf.save(
-            replace(
-                blank,
-                files=files,
-                measures={"megapixels": round(width * height / 1e6, 3)},
-                facts={
-                    **blank.facts,
-                    "width": width,
-                    "height": height,
-                    "format": photo.format,
-                    "source_size": list(photo.source_size),
-                    "own_alpha": photo.alpha is not None,
-                },
-                notes=(*blank.notes, *photo.notes),
-                seconds=round(time.perf_counter() - started, 4),
-            )
+        if correction.changes:
+            photo = replace(photo, rgb=apply(photo.rgb, correction))
+            files["corrected"] = shelf.put(f"{view.view}.corrected", "webp", preview(photo.rgb))
+        record = replace(
+            blank,
+            files=files,
+            measures={"megapixels": round(width * height / 1e6, 3)},
+            facts={
+                **blank.facts,
+                "width": width,
+                "height": height,
+                "format": photo.format,
+                "source_size": list(photo.source_size),
+                "own_alpha": photo.alpha is not None,
+                "correction": correction.as_facts(),
+            },
+            notes=(*blank.notes, *photo.notes, *correction.notes),
+            seconds=round(time.perf_counter() - started, 4),
         )
+        self.context.remember_photo(record, photo)
+        return shelf.save(record)
 
     def _decode(self, data: bytes) -> Photo | Rejection:
         """The photo, its size read from the header first, so that large ones wait for each other."""

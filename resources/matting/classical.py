@@ -6,7 +6,7 @@ Several hypotheses are made and measured, and the one that the gate is surest of
   and the same with soft shadows taken off.
 - grabcut: GrabCut from two saliency maps at strict and generous levels, in two colour spaces (`saliency`, `grabcut`).
 
-Found and measured on a copy of 320 px, drawn again at 512 px, and refined in the full photo (`refine_alpha`).
+Found and measured on a copy of 320 px, drawn again at 512 px, and refined in the full photo (`EdgeRefiner`).
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resources.imaging.alpha import Rgb
+from resources.matting.edge_cases import edge_case_measures
 from resources.matting.engine import Matte
 from resources.matting.flood import ring_distance, stable_flood, without_shade
 from resources.matting.gate import judge_matte
@@ -75,9 +76,10 @@ def _segment(photo: Rgb) -> Matte:
     subject = {"subject": _contrast(search, barrier)}
     found = _surest(photo, search, barrier)
     if not found.mask.any():
-        return Matte(np.zeros(photo.shape[:2], np.uint8), {"area": 0.0, **subject}, (f"route_{found.route}",))
+        alpha = np.zeros(photo.shape[:2], np.uint8)
+        return Matte(alpha, {"area": 0.0, **subject, **edge_case_measures(photo, alpha)}, (f"route_{found.route}",))
     alpha = EdgeRefiner().refine(photo, found.mask)
-    measures = {**subject, **found.measures, "softness": softness(alpha)}
+    measures = {**subject, **found.measures, "softness": softness(alpha), **edge_case_measures(photo, alpha)}
     rounded = {name: round(value, 5) for name, value in measures.items()}
     return Matte(alpha, rounded, (f"route_{found.route}",))
 

@@ -32,6 +32,7 @@ class EngineRun:
     """One engine's turn on a photo, as it is kept on record.
 
     decision: accepted or review. score: its confidence, 0 to 1. decided_by: the measure that decided, "" if accepted.
+    kept: whether its matte is the one that was kept; true of one run only.
     """
 
     engine: str
@@ -40,6 +41,7 @@ class EngineRun:
     decision: str
     score: float
     decided_by: str = ""
+    kept: bool = True
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,7 +52,7 @@ class Matte:
     measures: name -> number, see `gate.MatteThresholds` for what each one means; JSON-ready.
     notes: snake_case codes of how it was made ("route_flood", "route_grabcut").
     hypotheses: what was considered, the surest first; a person may pick another one. Distinct from each other.
-    runs: the engines that ran, in order; the last one made this matte.
+    runs: the engines that ran, in order; the one that is `kept` made this matte.
     """
 
     alpha: Alpha
@@ -58,6 +60,16 @@ class Matte:
     notes: tuple[str, ...] = ()
     hypotheses: tuple[Hypothesis, ...] = ()
     runs: tuple[EngineRun, ...] = ()
+
+    @property
+    def made_by(self) -> str:
+        """The name of the engine whose matte this is, and whose limits it is held against; "" if none ran."""
+        return maker(self.runs)
+
+
+def maker(runs: Sequence[EngineRun]) -> str:
+    """The name of the engine whose matte was kept; "" if none ran."""
+    return next((run.engine for run in runs if run.kept), "")
 
 
 class MattingEngine(Protocol):

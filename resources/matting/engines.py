@@ -1,17 +1,75 @@
-"""Matting engines by name, as the configuration names them."""
+"""Matting engines by name, as the configuration names them.
+
+- classical: the embedded engine.
+- birefnet: a net, any entry of the weights with the job detection; EdgeRefiner draws the edge.
+- birefnet+vitmatte-small: the edge drawn by weights with the job refinement.
+- birefnet+own: the edge as the net itself drew it, enlarged from its 1024 px.
+- classical,birefnet: a cascade; the next engine only sees what the one before leaves in review.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
+from resources.matting.cascade import Cascade
 from resources.matting.classical import ClassicalEngine
-from resources.matting.engine import MattingEngine
+from resources.matting.engine import MattingEngine, Refiner
+from resources.matting.refine import EdgeRefiner
+from resources.torch_runtime import Wanted
+from resources.weights import Models, Registry
 
-MATTING_ENGINES: dict[str, Callable[[], MattingEngine]] = {ClassicalEngine.name: ClassicalEngine}
+OWN_EDGE = "own"
 
 
-def matting_engine(name: str) -> MattingEngine:
-    """The engine of that name; ValueError, naming the known ones, if there is none."""
-    if name not in MATTING_ENGINES:
-        raise ValueError(f"there is no matting engine {name!r}; known: {', '.join(sorted(MATTING_ENGINES))}")
-    return MATTING_ENGINES[name]()
+def engine_names(registry: Registry) -> list[str]:
+    """The engines that can be named, without their combinations."""
+    return [ClassicalEngine.name, *_names(registry, "detection")]
+
+
+def refiner_names(registry: Registry) -> list[str]:
+    """What can stand behind a plus sign."""
+    return [EdgeRefiner.name, OWN_EDGE, *_names(registry, "refinement")]
+
+
+def matting_engine(name: str, models: Models, wanted: Wanted = "auto") -> MattingEngine:
+    """The engine of that name, not loaded yet: neither torch nor onnxruntime is imported.
+
+    Raises ValueError, one line that says what to do: unknown name (naming the known ones), missing packages, weights
+    or GPU, a licence that was not accepted.
+    """
+    engines: list[MattingEngine] = [_single(part.strip(), models, wanted) for part in name.split(",")]
+    return engines[0] if len(engines) == 1 else Cascade(engines)
+
+
+def _single(name: str, models: Models, wanted: Wanted) -> MattingEngine:
+    detector_name, _, refiner_name = name.partition("+")
+    if detector_name == ClassicalEngine.name and not refiner_name:
+        return ClassicalEngine()
+    nets = _names(models.registry, "detection")
+    if detector_name not in nets:
+        known = ", ".join(engine_names(models.registry))
+        raise ValueError(f"there is no matting engine {name!r}; known: {known}")
+    from resources.matting.neural import NeuralEngine
+
+    weights = models.ready(detector_name)
+    if weights.runtime == "onnx":
+        from resources.matting.onnx_saliency import OnnxDetector
+
+        return NeuralEngine(OnnxDetector(weights, models), _refiner(refiner_name, models, wanted), name)
+    from resources.matting.birefnet import BiRefNetDetector
+
+    return NeuralEngine(BiRefNetDetector(weights, models, wanted), _refiner(refiner_name, models, wanted), name)
+
+
+def _refiner(name: str, models: Models, wanted: Wanted) -> Refiner | None:
+    if name in ("", EdgeRefiner.name):
+        return EdgeRefiner()
+    if name == OWN_EDGE:
+        return None
+    if name not in _names(models.registry, "refinement"):
+        raise ValueError(f"there is no refiner {name!r}; known: {', '.join(refiner_names(models.registry))}")
+    from resources.matting.vitmatte import ViTMatteRefiner
+
+    return ViTMatteRefiner(models.ready(name), models, wanted)
+
+
+def _names(registry: Registry, job: str) -> list[str]:
+    return sorted(name for name, weights in registry.items() if weights.job == job)

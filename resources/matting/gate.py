@@ -6,22 +6,22 @@ A changed threshold judges again and segments nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import cache
 from typing import Literal
 
+from resources.matting.thresholds import shipped_thresholds
 from resources.verdicts import NEEDS_REVIEW, Measure, Verdict, measure
 
 NO_SUBJECT = "no_subject_found"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MatteThresholds:
     """Where the gate stands. Each measure that an engine recorded is held against its limit.
 
-    Calibrated with the classical engine, revision 1 ("wrong": accepted with an IoU under 0.90):
-    39 evaluation photos, 30 of them with true mattes: 15 accepted, 0 wrong.
-    114 composites of 19 cut-outs over made backgrounds with shadows: 82 accepted, 4 wrong (0.436, glass; and
-    three of 0.895 to 0.899). 21 rendered views of the sample catalog, exact mattes: 13 accepted, 0 wrong.
+    The numbers are data: thresholds.yaml has them, with what they were calibrated on (see `default_thresholds`).
+    To add one: a field here, a line under common.limits in thresholds.yaml, a rule in `_RULES`.
 
     subject: contrast of the picture with its own border, in Lab units: below, there is nothing to cut out.
     min_area, max_area: share of the picture that the product covers.
@@ -37,23 +37,56 @@ class MatteThresholds:
     unexplained: what else stands out from a plain background but was not taken, relative to the product.
     shade: share of what stands out from a plain background that was taken for a shadow.
     softness: share of the matte that is neither clearly product nor clearly background.
+
+    Edge cases of sellers' photos (`edge_cases.edge_case_measures`); beyond the limit, each is the cause that is named:
+    text_panel: share of writing and ruled lines in all that stands on the ground of the picture.
+    hand_or_person: share of the picture in skin that comes in from the frame and reaches the product.
+    overlaid_text: letters beside the product or across its outline.
+    corner_badge: share of the picture covered by a flat patch with writing in a corner.
+    picture_border: sides of the picture with a drawn border.
+    scattered_things: 0.2 for each thing more than one, and the gaps between them in units of their size.
+    see_through: how far the background goes on behind the outline (correlation less its uncertainty).
+    floor_reflection: how well the picture below the product mirrors it (correlation).
+    glare: share of the product that light has blown out.
     """
 
-    subject: float = 12.0
-    min_area: float = 0.01
-    max_area: float = 0.95
-    side_contact: float = 0.05
-    parts: float = 4.0
-    agreement: float = 0.85
-    shared_colours: float = 0.34
-    background_inside: float = 0.15
-    filled_gaps: float = 0.03
-    weak_outline: float = 0.14
-    faint_outline: float = 0.15
-    loose_edges: float = 0.25
-    unexplained: float = 0.10
-    shade: float = 0.30
-    softness: float = 0.35
+    subject: float
+    min_area: float
+    max_area: float
+    side_contact: float
+    parts: float
+    agreement: float
+    shared_colours: float
+    background_inside: float
+    filled_gaps: float
+    weak_outline: float
+    faint_outline: float
+    loose_edges: float
+    unexplained: float
+    shade: float
+    softness: float
+    text_panel: float
+    hand_or_person: float
+    overlaid_text: float
+    corner_badge: float
+    picture_border: float
+    scattered_things: float
+    see_through: float
+    floor_reflection: float
+    glare: float
+
+
+@cache
+def default_thresholds(engine: str = "classical") -> MatteThresholds:
+    """The shipped thresholds of an engine by name; one that was not calibrated ("": none) has the common ones.
+
+    Raises ValueError if thresholds.yaml does not fit its schema or `MatteThresholds`.
+    """
+    limits = shipped_thresholds().limits_of(engine)
+    known = {field.name for field in fields(MatteThresholds)}
+    if wrong := sorted(known ^ set(limits)):
+        raise ValueError(f"thresholds.yaml: {engine}: missing or unknown limits: {', '.join(wrong)}")
+    return MatteThresholds(**limits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +95,7 @@ class _Rule:
 
     best: the value at which the measure leaves nothing to wish; gives the slope of the score.
     message: found and expected, with {value} and {limit}.
+    cause: names what is wrong with the photo, and not just a number that suffers from it.
     """
 
     measure: str
@@ -71,14 +105,103 @@ class _Rule:
     message: str
     hint: str
     style: str = ".2f"
+    cause: bool = False
 
 
 _PLAIN_BACKGROUND = "Take the photo before a plain background of another colour than the product."
 _WHOLE_PRODUCT = "Take a photo that shows the whole product with some room around it."
 _CHECK = "Check the outline by eye, or upload a cut-out of the product (PNG with transparency)."
 
-# In the order in which they are named when several miss by as much.
+# In the order in which they are named when several miss by as much; of several causes the first one is named.
 _RULES = (
+    _Rule(
+        "text_panel",
+        "text_panel",
+        "lower",
+        0.0,
+        "This is not a product photo: {value} of what it shows is writing or a table (at most {limit})",
+        "Upload a photo of the product. Size charts and texts belong into the description.",
+        ".0%",
+        cause=True,
+    ),
+    _Rule(
+        "hand_or_person",
+        "hand_or_person",
+        "lower",
+        0.0,
+        "A hand or a person seems to be in the photo, on {value} of it (at most {limit})",
+        "Photograph the product alone: standing, lying or hung up, without hands or models.",
+        ".1%",
+        cause=True,
+    ),
+    _Rule(
+        "overlaid_text",
+        "overlaid_text",
+        "lower",
+        0.0,
+        "There is writing beside the product or over it: {value} letters, at most {limit} are allowed",
+        "Upload the photo without captions, watermarks or logos laid over it.",
+        ".0f",
+        cause=True,
+    ),
+    _Rule(
+        "corner_badge",
+        "corner_badge",
+        "lower",
+        0.0,
+        "There is a badge in a corner of the photo, on {value} of it (at most {limit})",
+        "Upload the photo without badges, prices or stickers laid over it.",
+        ".1%",
+        cause=True,
+    ),
+    _Rule(
+        "picture_border",
+        "picture_border",
+        "lower",
+        0.0,
+        "The photo has a drawn border on {value} sides (at most {limit})",
+        "Upload the photo without a frame or bars around it.",
+        ".0f",
+        cause=True,
+    ),
+    _Rule(
+        "scattered_things",
+        "scattered_things",
+        "lower",
+        0.0,
+        "Many separate things lie about (scatter {value}, at most {limit} for one product or a set)",
+        "Photograph one product alone, or a set with its parts close together.",
+        ".1f",
+        cause=True,
+    ),
+    _Rule(
+        "see_through",
+        "see_through",
+        "lower",
+        0.0,
+        "The background can be seen through the product or goes on across its outline (match {value}, at most {limit})",
+        "Take the photo before a plain background without edges or patterns, or upload a cut-out with transparency.",
+        cause=True,
+    ),
+    _Rule(
+        "floor_reflection",
+        "floor_reflection",
+        "lower",
+        0.0,
+        "The product is mirrored in what it stands on (match {value}, at most {limit})",
+        "Put the product on paper or cloth instead of glass or a polished table.",
+        cause=True,
+    ),
+    _Rule(
+        "glare",
+        "glare",
+        "lower",
+        0.0,
+        "A light is mirrored in {value} of the product (at most {limit}): nothing can be seen of it there",
+        "Take the photo in soft light, without flash, and turn the product until the reflection is gone.",
+        ".0%",
+        cause=True,
+    ),
     _Rule(
         "area",
         "min_area",
@@ -214,20 +337,26 @@ _RULES = (
 def judge_matte(measures: Mapping[str, float], thresholds: MatteThresholds | None = None) -> Verdict:
     """Decide from recorded numbers whether a matte may be used unseen: accepted or review, never rejected.
 
+    thresholds: None stands for those of the embedded engine.
     measures: as in `Matte.measures`; each one that is there is held against its threshold, "area" must be there.
     The score is the confidence, 0 to 1: that of the weakest measure, 0.5 exactly at its threshold.
-    A picture without a subject is a review decided by `no_subject_found`.
+    A measure that names a cause decides before those that suffer from it.
+    A picture without a subject is a review decided by `no_subject_found`, unless it is a panel of text.
     """
-    thresholds = thresholds or MatteThresholds()
+    thresholds = thresholds or default_thresholds()
     if "area" not in measures:
         raise ValueError("a matte cannot be judged without its area")
-    if measures["area"] <= 0 or measures.get("subject", thresholds.subject) < thresholds.subject:
+    empty = measures["area"] <= 0 or measures.get("subject", thresholds.subject) < thresholds.subject
+    if empty and measures.get("text_panel", 0.0) <= thresholds.text_panel:
         return _no_subject(measures, thresholds)
     judged = [_held(rule, measures[rule.measure], thresholds) for rule in _RULES if rule.measure in measures]
     score, weakest, rule = min(judged, key=lambda item: item[0])
     numbers = tuple(item[1] for item in judged)
     if all(number.passed for number in numbers):
         return Verdict("accepted", round(score, 4), numbers)
+    causes = [item for item in judged if item[2].cause and not item[1].passed]
+    if causes:
+        _, weakest, rule = causes[0]
     message = rule.message.format(
         value=format(weakest.value, rule.style), limit=format(weakest.threshold or 0.0, rule.style)
     )
@@ -268,3 +397,18 @@ def _held(rule: _Rule, value: float, thresholds: MatteThresholds) -> tuple[float
     score = min(1.0, max(0.0, 0.5 + 0.5 * margin))
     # A value beyond its limit never scores as if it had met it, and the other way round.
     return (max(score, 0.5) if number.passed else min(score, 0.499)), number, rule
+
+
+@dataclass(frozen=True, slots=True)
+class LimitInUse:
+    """A threshold, the measure that is held against it, its better side, and the value that leaves nothing to wish."""
+
+    threshold: str
+    measure: str
+    better: Literal["higher", "lower"]
+    best: float
+
+
+def limits_in_use() -> tuple[LimitInUse, ...]:
+    """What every rule compares, for those who choose thresholds."""
+    return tuple(LimitInUse(rule.threshold, rule.measure, rule.better, rule.best) for rule in _RULES)

@@ -15,6 +15,9 @@ from resources.names import display
 from resources.verdicts import Rejection
 
 UPLOADS = "uploads"
+REVIEWS = "reviews"
+# What people put there by hand, under any name: read without following links that lead out of the catalog.
+BY_HAND = (UPLOADS, REVIEWS)
 MAX_KEY_BYTES = 1024
 MAX_SEGMENT_BYTES = 255
 TEMPORARY = ".tmp-"

@@ -15,6 +15,7 @@ from typing import BinaryIO
 from resources.names import display
 from resources.storage.base import (
     BROKEN_LINK,
+    BY_HAND,
     LINK_LOOP,
     LINK_OUTSIDE,
     NOT_A_FILE,
@@ -36,8 +37,9 @@ from resources.storage.base import (
 class LocalStore(CatalogStore):
     """A store in a local folder, made at the first write.
 
-    What shops upload is read without following links that lead out of the root, and only if it is a regular
-    file. Links elsewhere are the operator's own (a bigger disk behind `assets`) and are followed.
+    What people put there by hand (uploads, reviews) is read without following links that lead out of the root, and
+    only if it is a regular file. Links elsewhere are the operator's own (a bigger disk behind `assets`) and are
+    followed.
 
     Writes are not synced to the disk one by one: on a spinning or network disk that would cost more than all
     else, a killed process loses nothing without it, and a picture that did not reach the disk before a power
@@ -157,13 +159,14 @@ class LocalStore(CatalogStore):
 
     def _readable_path(self, key: str) -> Path:
         path = self._root / key
-        if key.split("/", 1)[0] != UPLOADS:
+        top = key.split("/", 1)[0]
+        if top not in BY_HAND:
             return path
         try:
             real = path.resolve(strict=True)
         except RuntimeError:
             raise NotFound(key, f"{display(key)} is a link that leads to itself.") from None
-        if not self._holds(real):
+        if not self._holds(real, top):
             raise NotFound(key, f"{display(key)} is a link that leads out of the catalog folder.")
         return real
 
@@ -179,9 +182,9 @@ class LocalStore(CatalogStore):
                 return None
             raise _local_error(error, "list", folder) from error
 
-    def _holds(self, real: Path) -> bool:
-        """True if a resolved path lies in the root, or where the operator's own link `uploads` leads."""
-        return real.is_relative_to(self._root.resolve()) or real.is_relative_to((self._root / UPLOADS).resolve())
+    def _holds(self, real: Path, top: str) -> bool:
+        """True if a resolved path lies in the root, or where the operator's own link of that name leads."""
+        return real.is_relative_to(self._root.resolve()) or real.is_relative_to((self._root / top).resolve())
 
     def _write_new(self, path: Path, data: bytes) -> None:
         for attempt in (1, 2):
@@ -239,7 +242,8 @@ class LocalStore(CatalogStore):
             yield from self._walk(Path(entry.path), f"{key}/", (*above, _identity(status)), skip)
 
     def _may_follow(self, path: Path, key: str) -> bool:
-        return key.split("/", 1)[0] != UPLOADS or self._holds(path.resolve(strict=True))
+        top = key.split("/", 1)[0]
+        return top not in BY_HAND or self._holds(path.resolve(strict=True), top)
 
 
 def _order(entry: os.DirEntry[str]) -> bytes:

@@ -1,4 +1,4 @@
-"""A real daemon: a back-fill over both lines as an operator sees it in the UI, and uploads that nobody attends to."""
+"""A real daemon: a back-fill as an operator sees it in the UI; uploads and decisions that nobody attends to."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ import pytest
 
 from catalog_assets.partitions import register
 from catalog_assets.quarantine import quarantined
+from catalog_assets.reviews import approve
 from resources.store import open_store
-from tests.catalogs import make_catalog, photo_bytes
+from tests.catalogs import make_catalog, photo_bytes, run_product
 from tests.daemon import dagster_dev
 from tests.dagster_runs import checks, failure_text, materialized
 
@@ -92,4 +93,37 @@ def test_uploads_are_exported_with_nobody_at_the_desk(tmp_path: Path) -> None:
     with dg.DagsterInstance.from_config(str(home)) as instance:
         [only] = instance.get_runs(dg.RunsFilter(tags={"dagster/partition": "first"}))
         assert {key.path[0] for key in only.asset_selection or ()} >= {"raw_photo", "cutout", "evergreen"}
+        assert len(instance.get_backfills()) == 1
+
+
+@pytest.mark.slow
+def test_decided_masks_are_exported_with_nobody_at_the_desk(tmp_path: Path) -> None:
+    """One decision: one run over both lines. Then two, and one that cannot be used: a back-fill."""
+    root = make_catalog(tmp_path / "catalog")
+    for number, sku in enumerate("abcd"):
+        (root / "uploads" / f"{sku}.jpg").write_bytes(photo_bytes(number, (640, 640)))
+    # No mask is good enough for this gate: every one waits for a person.
+    (root / "catalog.yaml").write_text("candidates: 1\nscene_size: 1000\nmatte: {agreement: 1.5}\n")
+    store = open_store(str(root))
+    report, _ = run_product(root)
+    assert report.reviews == 4
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "dagster.yaml").touch()
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        register(instance, "abcd")
+    with dagster_dev(home, {"CATALOG_ROOT": str(root)}) as daemon:
+        daemon.start_sensor("reviews")
+        approve(store, "a", "", "Ann", "")
+        assert wait_until(lambda: exported(root) == {"a"}, timeout=240), (home / "dev.log").read_text()[-3000:]
+        approve(store, "b", "", "Ann", "")
+        approve(store, "c", "", "Ann", "")
+        store.write("reviews/d/main.json", b"not JSON")
+        assert wait_until(lambda: exported(root) == {"a", "b", "c"}, timeout=300), (home / "dev.log").read_text()[
+            -3000:
+        ]
+    assert [(record.sku, record.rejection.code) for record in quarantined(store)] == [("d", "bad_decision")]
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        [only] = instance.get_runs(dg.RunsFilter(tags={"dagster/partition": "a"}))
+        assert only.tags["catalog/cause"] == "review"
         assert len(instance.get_backfills()) == 1

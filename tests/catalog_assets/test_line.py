@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -217,9 +218,9 @@ def test_an_engine_is_loaded_once_a_run(tmp_path: Path, monkeypatch: pytest.Monk
     made: list[str] = []
     original = engines.matting_engine
 
-    def counting(name: str) -> object:
+    def counting(name: str, *rest: Any) -> object:
         made.append(name)
-        return original(name)
+        return original(name, *rest)
 
     monkeypatch.setattr(engines, "matting_engine", counting)
     make_catalog(tmp_path, good=["a", "b", "c"])

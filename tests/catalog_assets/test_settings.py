@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from catalog_assets.environment import Environment, EnvironmentSettingError, read_environment
 from catalog_assets.settings import Settings, SettingsError, adjusted, load_settings
-from resources.matting.gate import MatteThresholds
+from resources.imaging.correction import GENTLE, OFF, CorrectionLimits
+from resources.matting.gate import default_thresholds
 from resources.store import open_store
 
 
@@ -27,8 +29,35 @@ def test_a_setting_is_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("photo: {min_side: 300}", GENTLE),
+        ("photo: {correction: gentle}", GENTLE),
+        ("photo: {correction: off}", OFF),
+        ("photo: {correction: 'off'}", OFF),
+        ("photo: {correction: {straighten: off}}", replace(GENTLE, straighten=0)),
+        (
+            "photo: {correction: {white_balance: 0.03, exposure: gentle, grey_reference: [121, 119, 112]}}",
+            replace(GENTLE, white_balance=0.03, grey_reference=(121, 119, 112)),
+        ),
+    ],
+)
+def test_photo_correction_is_off_gentle_or_as_told(tmp_path: Path, text: str, wanted: CorrectionLimits) -> None:
+    photo = settings_from(tmp_path, text).photo
+    assert photo.correction.limits() == wanted
+    assert photo.limits().max_aspect == 12
+
+
+@pytest.mark.parametrize(
     ("text", "said"),
     [
+        ("photo: {correction: on}\n", "catalog.yaml: photo.correction: .*off, gentle or numbers expected"),
+        ("photo: {correction: strong}\n", "catalog.yaml: photo.correction: .*found 'strong'"),
+        ("photo: {correction: {straighten: 90}}\n", "catalog.yaml: photo.correction.straighten"),
+        ("photo: {correction: {exposure: hard}}\n", "catalog.yaml: photo.correction.exposure: .*off, gentle"),
+        ("photo: {correction: {white_balance: .nan}}\n", "catalog.yaml: photo.correction.white_balance"),
+        ("photo: {correction: {grey_reference: [1, 2]}}\n", "catalog.yaml: photo.correction.grey_reference"),
+        ("photo: {correction: {warmth: 2}}\n", "catalog.yaml: photo.correction.warmth: no such setting"),
         ("photo: {min_sides: 400}\n", "catalog.yaml: photo.min_sides: no such setting"),
         ("photo: {min_side: tall}\n", "catalog.yaml: photo.min_side"),
         ("threads: 0\n", "catalog.yaml: threads"),
@@ -41,9 +70,9 @@ def test_an_error_names_file_field_and_value(tmp_path: Path, text: str, said: st
 
 
 def test_thresholds_are_adjusted_by_name() -> None:
-    assert adjusted(MatteThresholds(), {"parts": 9}, "x").parts == 9
+    assert adjusted(default_thresholds(), {"parts": 9}, "x").parts == 9
     with pytest.raises(SettingsError, match=r"catalog.yaml: no threshold partz; known are .*parts"):
-        adjusted(MatteThresholds(), {"partz": 9}, "catalog.yaml")
+        adjusted(default_thresholds(), {"partz": 9}, "catalog.yaml")
 
 
 def test_equal_batch_sizes_are_refused() -> None:

@@ -9,18 +9,23 @@ from typing import Any
 import numpy as np
 import pytest
 
+from catalog_assets.models import engine_table
 from catalog_assets.settings import SettingsError
 from catalog_assets.single import (
+    CORRECTIONS,
     comply_file,
     compose_file,
     cut_out_files,
-    engine_table,
     judge_files,
     judge_pairs,
 )
 from resources.engines import Engines
+from resources.imaging.alpha import over
+from resources.imaging.correction import apply, estimate
 from resources.imaging.decode import Limits, Photo, decode_photo
-from tests.catalogs import photo_bytes
+from resources.matting.classical import ClassicalEngine
+from tests.catalogs import easy_photo, photo_bytes
+from tests.lit_photos import lit, room
 from tests.pictures import (
     EXIF_ORIENTATION,
     bomb_png,
@@ -78,7 +83,7 @@ def cut_out(photos: list[Path], folder: Path, engines: Engines) -> list[dict[str
 def test_a_cutout_has_the_photos_own_pixels_and_a_line_of_facts(tmp_path: Path, engines: Engines) -> None:
     (tmp_path / "mug.jpg").write_bytes(photo_bytes(1))
     [line] = cut_out([tmp_path / "mug.jpg"], tmp_path / "out", engines)
-    assert list(line) == ["file", "status", "engine", "confidence", "seconds", "reason", "message", "hint"]
+    assert list(line)[:8] == ["file", "status", "engine", "confidence", "seconds", "reason", "message", "hint"]
     assert (line["file"], line["status"], line["engine"]) == (str(tmp_path / "mug.jpg"), "accepted", "classical")
     assert (line["reason"], line["message"]) == ("", "")
     assert 0.5 < line["confidence"] <= 1
@@ -137,6 +142,80 @@ def test_a_picture_without_a_product_is_not_accepted(tmp_path: Path, engines: En
     [line] = cut_out([tmp_path / "wall.png"], tmp_path / "out", engines)
     assert line["status"] in {"review", "rejected"}
     assert line["reason"]
+
+
+def test_light_is_corrected_first_and_said_and_the_cutout_stays_on_its_photo(tmp_path: Path, engines: Engines) -> None:
+    photo = lit(easy_photo(3), (1.03, 1.0, 0.96))
+    (tmp_path / "mug.png").write_bytes(png_bytes(photo))
+    made = {}
+    for name in ("off", "gentle"):
+        [line] = cut_out_files([tmp_path / "mug.png"], tmp_path / name, engines, CORRECTIONS[name])
+        assert ("white_balanced" in line["notes"]) is (name == "gentle")
+        assert bool(line["correction"]) is (name == "gentle")
+        made[name] = rgba(tmp_path / name / "mug.png")
+        assert made[name].shape[:2] == photo.shape[:2]
+    solid = (made["off"][..., 3] == 255) & (made["gentle"][..., 3] == 255)
+    assert np.array_equal(made["off"][solid][:, :3], photo[solid])
+    change = made["gentle"][solid][:, :3].mean(axis=0) - photo[solid].mean(axis=0)
+    assert change[0] < -0.3
+    assert change[2] > 0.3
+
+
+def test_only_who_asks_gets_a_tilted_photo_turned(tmp_path: Path, engines: Engines) -> None:
+    (tmp_path / "mug.png").write_bytes(png_bytes(room(2.0)))
+    sides = {}
+    for name in ("gentle", "straighten"):
+        [line] = cut_out_files([tmp_path / "mug.png"], tmp_path / name, engines, CORRECTIONS[name])
+        assert ("straightened" in line["notes"]) is (name == "straighten")
+        sides[name] = rgba(tmp_path / name / "mug.png").shape[0]
+    assert sides["straighten"] < sides["gentle"] == 720
+
+
+def test_a_panel_explains_each_photo_that_could_be_read(tmp_path: Path, engines: Engines) -> None:
+    (tmp_path / "mug.jpg").write_bytes(photo_bytes(1))
+    (tmp_path / "wall.png").write_bytes(png_bytes(np.full((300, 300, 3), 200, np.uint8)))
+    (tmp_path / "torn.jpg").write_bytes(truncated(photo_bytes(2)))
+    photos = [tmp_path / name for name in ("mug.jpg", "wall.png", "torn.jpg")]
+    lines = list(cut_out_files(photos, tmp_path / "out", engines, explain=True))
+    assert [line["reason"] for line in lines][2] == "truncated"
+    panels = sorted(path.name for path in (tmp_path / "out").glob("*.explain.webp"))
+    assert panels == ["mug.explain.webp", "wall.explain.webp"]
+    shown = decode_photo((tmp_path / "out" / "mug.explain.webp").read_bytes())
+    assert isinstance(shown, Photo)
+    assert 1600 <= shown.rgb.shape[1] <= 2000
+
+
+def test_a_photo_is_never_overwritten_by_a_panel(tmp_path: Path, engines: Engines) -> None:
+    for name in ("mug.jpg", "mug.explain.webp"):
+        (tmp_path / name).write_bytes(photo_bytes(1))
+    lines = list(cut_out_files([tmp_path / "mug.jpg", tmp_path / "mug.explain.webp"], tmp_path, engines, explain=True))
+    assert (lines[0]["status"], lines[0]["reason"]) == ("rejected", "overwrites_photo")
+    assert (tmp_path / "mug.explain.webp").read_bytes() == photo_bytes(1)
+
+
+def test_what_nobody_foresaw_costs_only_its_own_photo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Failing(ClassicalEngine):
+        def segment(self, photos: Any) -> Any:
+            if photos[0].shape[1] == 333:
+                raise ZeroDivisionError("by zero")
+            return super().segment(photos)
+
+    monkeypatch.setattr(Engines, "matting_engine", lambda self: Failing())
+    (tmp_path / "odd.jpg").write_bytes(photo_bytes(1, (333, 320)))
+    (tmp_path / "mug.jpg").write_bytes(photo_bytes(1))
+    long = tmp_path / f"{'n' * 249}.jpg"
+    long.write_bytes(photo_bytes(1))
+    lines = list(cut_out_files([tmp_path / "odd.jpg", tmp_path / "mug.jpg", long], tmp_path, Engines(), explain=True))
+    assert [line["status"] for line in lines] == ["rejected", "accepted", "rejected"]
+    assert (lines[0]["reason"], lines[2]["reason"]) == ("internal_error", "not_written")
+    assert "ZeroDivisionError" in lines[0]["message"]
+
+
+def test_a_folder_that_nobody_may_write_to_stops_the_command(tmp_path: Path, engines: Engines) -> None:
+    (tmp_path / "mug.jpg").write_bytes(photo_bytes(1))
+    (tmp_path / "out" / "mug.png").mkdir(parents=True)
+    with pytest.raises(IsADirectoryError):
+        cut_out([tmp_path / "mug.jpg"], tmp_path / "out", engines)
 
 
 def test_an_unknown_engine_is_named_with_the_known_ones(tmp_path: Path) -> None:
@@ -275,6 +354,19 @@ def test_a_turned_photo_is_judged_upright(tmp_path: Path, pictures: Path, engine
     (tmp_path / "matte.png").write_bytes(png_bytes(product_cutout((400, 300))[..., 3]))
     verdict = judge_files(tmp_path / "turned.jpg", tmp_path / "upright.png", tmp_path / "matte.png", engines)
     assert verdict["verdict"] == "accepted"
+
+
+def test_a_gentle_correction_is_no_damage(tmp_path: Path, engines: Engines) -> None:
+    photo = lit(over(product_cutout(SIDE), np.full((*SIDE, 3), 236, np.uint8)), (1.03, 1.0, 0.96))
+    found = estimate(photo, CORRECTIONS["gentle"])
+    assert found.lights
+    for name, picture in (("photo.png", photo), ("final.png", apply(photo, found)), ("matte.png", ALPHA)):
+        (tmp_path / name).write_bytes(png_bytes(picture))
+    files = (tmp_path / "photo.png", tmp_path / "final.png", tmp_path / "matte.png")
+    as_it_is = judge_files(*files, engines)
+    corrected = judge_files(*files, engines, CORRECTIONS["gentle"])
+    assert (as_it_is["verdict"], corrected["verdict"]) == ("accepted", "accepted")
+    assert as_it_is["score"] < corrected["score"]
 
 
 def test_pairs_are_judged_in_order_with_paths_relative_to_the_table_or_to_base(

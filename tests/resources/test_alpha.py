@@ -8,10 +8,9 @@ from resources.imaging.alpha import (
     UNKNOWN,
     estimate_foreground,
     extend_colours,
-    guided_filter,
     make_cutout,
     over,
-    refine_alpha,
+    tiles,
     trimap,
 )
 
@@ -48,50 +47,6 @@ def test_trimap_does_not_doubt_a_product_where_the_frame_cuts_it() -> None:
     mask = np.zeros((60, 60), bool)
     mask[20:] = True
     assert (trimap(mask, 4)[-1] == 255).all()
-
-
-def test_guided_filter_moves_a_rough_edge_onto_the_edge_of_the_photo() -> None:
-    guide = np.full((80, 80, 3), 40, np.uint8)
-    guide[:, 40:] = 200
-    rough = np.zeros((80, 80), np.float32)
-    rough[:, 43:] = 1
-    out = guided_filter(guide, rough, radius=8)
-    step = np.abs(np.diff(out[40]))
-    assert int(step.argmax()) == 39
-
-
-def test_guided_filter_is_the_same_in_strips_and_whole() -> None:
-    rng = np.random.default_rng(0)
-    guide = rng.integers(0, 256, (1100, 40, 3)).astype(np.uint8)
-    target = rng.random((1100, 40)).astype(np.float32)
-    whole = guided_filter(guide, target, radius=5)
-    middle = guided_filter(guide[400:700], target[400:700], radius=5)
-    assert np.abs(whole[450:650] - middle[50:250]).max() < 1e-3
-
-
-def test_refined_alpha_is_close_to_the_truth_and_stays_in_its_band() -> None:
-    truth = disc()
-    photo = mixed(truth, (200, 40, 30), np.full((200, 200, 3), (60, 90, 200), np.float32))
-    mask = truth > 0.5
-    alpha = refine_alpha(photo, mask, margin=5)
-    tri = trimap(mask, 5)
-    assert (alpha[tri == 0] == 0).all()
-    assert (alpha[tri == 255] == 255).all()
-    band = tri == UNKNOWN
-    error = np.abs(alpha / 255 - truth)[band].mean()
-    assert error < np.abs(mask - truth)[band].mean() * 0.6
-
-
-def test_refined_alpha_corrects_a_mask_that_is_two_pixels_off() -> None:
-    truth = disc(softness=1)
-    photo = mixed(truth, (220, 220, 30), np.full((200, 200, 3), 30, np.float32))
-    alpha = refine_alpha(photo, disc(radius=62, softness=1) > 0.5, margin=6)
-    wrong = ((alpha > 127) != (truth > 0.5)).sum()
-    assert wrong < 0.2 * ((disc(radius=62) > 0.5) != (truth > 0.5)).sum()
-
-
-def test_refine_alpha_of_an_empty_mask_is_empty() -> None:
-    assert not refine_alpha(room(), np.zeros((200, 200), bool), 5).any()
 
 
 @pytest.mark.parametrize("background", [(0, 180, 0), (240, 240, 240), (200, 0, 0)])
@@ -148,6 +103,48 @@ def test_extended_colours_follow_the_nearest_part() -> None:
     out = extend_colours(rgb, alpha)
     assert np.abs(out[50, 44].astype(int) - (250, 0, 0)).max() <= 15
     assert np.abs(out[50, -45].astype(int) - (0, 0, 250)).max() <= 15
+
+
+def test_colours_that_cannot_be_seen_are_the_products() -> None:
+    """A veil of alpha 1 to 7 over the room, as any matting leaves behind, shows nothing of it."""
+    truth = disc(side=400, radius=60)
+    alpha = np.rint(truth * 255).astype(np.uint8)
+    veil = np.random.default_rng(5).integers(0, 8, alpha.shape).astype(np.uint8)
+    photo = mixed(truth, (200, 40, 30), room(400).astype(np.float32))
+    cutout = make_cutout(photo, np.maximum(alpha, veil))
+    faint = cutout[cutout[..., 3] < 8][:, :3].astype(int)
+    assert np.abs(faint - (200, 40, 30)).mean() <= 6
+    assert np.percentile(np.abs(faint - (200, 40, 30)), 99) <= 30
+
+
+def test_foreground_colours_are_the_same_in_tiles_and_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    truth = disc(side=400, radius=120, softness=20)
+    photo = mixed(truth, (60, 70, 160), room(400).astype(np.float32))
+    alpha = np.rint(truth * 255).astype(np.uint8)
+    whole = make_cutout(photo, alpha)
+    monkeypatch.setattr("resources.imaging.alpha._TILE", 96)
+    assert np.abs(make_cutout(photo, alpha).astype(int) - whole).max() <= 1
+
+
+def test_foreground_colours_follow_a_pattern_under_a_soft_edge() -> None:
+    truth = disc(softness=10)
+    stripes = np.where((np.arange(200) // 8) % 2 == 0, 60, 190)
+    product = np.broadcast_to(np.stack([stripes, 220 - stripes, stripes // 2 + 40], axis=-1), (200, 200, 3))
+    a = truth[..., None]
+    photo = np.rint(product * a + np.array([0, 180, 0]) * (1 - a)).astype(np.uint8)
+    found = estimate_foreground(photo, np.rint(truth * 255).astype(np.uint8))
+    band = (truth > 0.3) & (truth < 0.95)
+    kept = np.abs(photo[band].astype(int) - product[band]).mean()
+    assert np.abs(found[band].astype(int) - product[band]).mean() < 0.6 * kept
+
+
+def test_tiles_cover_the_picture_once_with_their_halo() -> None:
+    picture = np.arange(70 * 50).reshape(70, 50)
+    seen = np.zeros_like(picture)
+    for core, inner, outer in tiles(70, 50, 32, 5):
+        seen[core] += 1
+        assert (picture[outer][inner] == picture[core]).all()
+    assert (seen == 1).all()
 
 
 def test_extended_colours_of_an_invisible_picture_are_black() -> None:

@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 import pytest
 
-from resources.matting.engines import matting_engine
+from resources.engines import Engines
 from resources.matting.flood import flood_mask, ring_distance, stable_flood, without_shade
-from resources.matting.gate import MatteThresholds, judge_matte
+from resources.matting.gate import default_thresholds, judge_matte
 from resources.matting.measures import colour_measures, own_alpha_measures, shape_measures
 from resources.matting.saliency import barrier_field, boundary_saliency, superpixels, to_lab
 from resources.matting.shapes import drop_small_parts, drop_spurs, fill_small_holes, overlap, resize_mask
@@ -69,7 +69,7 @@ def white(side: int = SIDE) -> np.ndarray:
 
 
 def cut(photo: np.ndarray):  # type: ignore[no-untyped-def]
-    return matting_engine("classical").segment([photo])[0]
+    return Engines().matting_engine().segment([photo])[0]
 
 
 @pytest.mark.parametrize("background", [white(), table()], ids=["studio", "table"])
@@ -159,7 +159,7 @@ def test_a_product_of_the_colours_of_its_background_is_left_to_a_person() -> Non
 
 def test_the_same_photo_gives_the_same_bytes_in_any_order_and_thread() -> None:
     photos = [photo_of(bottle_mask(), table()), photo_of(bottle_mask(), table(), (170, 40, 40))]
-    engine = matting_engine("classical")
+    engine = Engines().matting_engine()
     first = engine.segment(photos)
     with ThreadPoolExecutor(2) as pool:
         later = list(pool.map(lambda i: engine.segment([photos[i % 2]])[0], range(4)))
@@ -169,10 +169,10 @@ def test_the_same_photo_gives_the_same_bytes_in_any_order_and_thread() -> None:
 
 
 def test_engines_are_known_by_name() -> None:
-    engine = matting_engine("classical")
+    engine = Engines().matting_engine()
     assert (engine.name, engine.device) == ("classical", "cpu")
     with pytest.raises(ValueError, match="known: classical"):
-        matting_engine("scissors")
+        Engines(matting="scissors").matting_engine()
 
 
 def test_good_measures_are_accepted_with_every_number() -> None:
@@ -212,16 +212,16 @@ def test_one_bad_measure_is_enough_for_review(name: str, value: float) -> None:
 
 
 def test_the_message_says_what_was_found_and_expected() -> None:
-    verdict = judge_matte({**GOOD, "agreement": 0.52}, MatteThresholds(agreement=0.8))
+    verdict = judge_matte({**GOOD, "agreement": 0.52}, dataclasses.replace(default_thresholds(), agreement=0.8))
     assert "two methods disagree (IoU 0.52, at least 0.80 is needed)" in verdict.message
 
 
 def test_another_threshold_judges_again_without_segmenting() -> None:
-    assert judge_matte(GOOD, dataclasses.replace(MatteThresholds(), agreement=0.99)).decided_by == "agreement"
+    assert judge_matte(GOOD, dataclasses.replace(default_thresholds(), agreement=0.99)).decided_by == "agreement"
 
 
 def test_the_score_is_half_at_the_threshold_and_falls_with_the_measure() -> None:
-    limit = MatteThresholds().agreement
+    limit = default_thresholds().agreement
     scores = [judge_matte({**GOOD, "agreement": limit + d}).score for d in (0.1, 0.0, -0.01, -0.2)]
     assert scores == sorted(scores, reverse=True)
     assert scores[1] == 0.5
@@ -354,7 +354,7 @@ def test_a_gap_left_filled_is_noticed() -> None:
     truth = bottle_mask(320)
     lab = to_lab(photo_of(truth, table(320)))
     filled = fill_small_holes(truth, share=0.5)
-    limit = MatteThresholds().filled_gaps
+    limit = default_thresholds().filled_gaps
     assert colour_measures(lab, truth)["filled_gaps"] <= limit
     assert colour_measures(lab, filled)["filled_gaps"] > limit
 
@@ -364,7 +364,7 @@ def test_an_outline_through_a_shadow_is_faint() -> None:
     shade = cv2.GaussianBlur(truth.astype(np.float32), (0, 0), 12)[..., None]
     lab = to_lab(grain(table(320) * (1 - 0.5 * shade)))
     faint = colour_measures(lab, shade[..., 0] > 0.5)["faint_outline"]
-    assert faint > 2 * MatteThresholds().faint_outline
+    assert faint > 2 * default_thresholds().faint_outline
     assert colour_measures(to_lab(photo_of(truth, table(320))), truth)["faint_outline"] < 0.05
 
 
@@ -373,7 +373,7 @@ def test_a_missing_part_leaves_loose_edges() -> None:
     lab = to_lab(photo_of(truth, table(320)))
     part = truth.copy()
     part[:190] = False
-    assert colour_measures(lab, part)["loose_edges"] > MatteThresholds().loose_edges
+    assert colour_measures(lab, part)["loose_edges"] > default_thresholds().loose_edges
     assert colour_measures(lab, truth)["loose_edges"] < 0.1
 
 

@@ -1,4 +1,4 @@
-"""What the upload watch makes of two listings."""
+"""What the watch over uploads makes of two listings."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ import pytest
 
 from resources.store import open_store
 from resources.uploads import scan_uploads
-from sensors.upload_watch import Changes, Seen, compare, forget_older, load_seen, save_seen
+from sensors.uploads import MEMORY
+from sensors.uploads import look as look_at
+from sensors.watch import Changes, Seen, forget_older, load_seen, save_seen
 from tests.catalogs import make_catalog
 
 
 def look(root: Path, seen: Seen, *, wait: bool = True, limit: int = 100) -> Changes:
-    return compare(scan_uploads(open_store(str(root)), seen.sniffed), seen, wait_for_stability=wait, limit=limit)
+    return look_at(scan_uploads(open_store(str(root)), seen.sniffed), seen, wait_for_stability=wait, limit=limit)
 
 
 def settled(root: Path) -> Seen:
@@ -99,27 +101,27 @@ def test_what_was_seen_survives_in_the_store(tmp_path: Path) -> None:
     make_catalog(tmp_path, good=["a"])
     store = open_store(str(tmp_path))
     seen = settled(tmp_path)
-    cursor = save_seen(store, seen)
-    assert load_seen(store, cursor) == seen
-    other = save_seen(store, Seen())
-    forget_older(store, cursor)
-    assert load_seen(store, cursor) == seen
-    assert load_seen(store, other) == Seen()
+    cursor = save_seen(store, MEMORY, seen)
+    assert load_seen(store, MEMORY, cursor) == seen
+    other = save_seen(store, MEMORY, Seen())
+    forget_older(store, MEMORY, cursor)
+    assert load_seen(store, MEMORY, cursor) == seen
+    assert load_seen(store, MEMORY, other) == Seen()
     assert not store.exists(f"state/uploads/{other}.json")
 
 
 @pytest.mark.parametrize("cursor", ["../../etc/passwd", "a/b", "x.json"])
 def test_a_strange_cursor_leads_nowhere(tmp_path: Path, cursor: str) -> None:
     with pytest.raises(ValueError, match="cursor"):
-        load_seen(open_store(str(tmp_path)), cursor)
+        load_seen(open_store(str(tmp_path)), MEMORY, cursor)
 
 
 def test_a_failed_tick_loses_nothing(tmp_path: Path) -> None:
     """The cursor of a failed tick is not kept, so the same changes are found again."""
     make_catalog(tmp_path, good=["a"])
     store = open_store(str(tmp_path))
-    before = save_seen(store, look(tmp_path, Seen()).seen)
-    changes = look(tmp_path, load_seen(store, before))
-    after = save_seen(store, changes.seen)
-    forget_older(store, after, before)
-    assert look(tmp_path, load_seen(store, before)).changed == changes.changed == ("a",)
+    before = save_seen(store, MEMORY, look(tmp_path, Seen()).seen)
+    changes = look(tmp_path, load_seen(store, MEMORY, before))
+    after = save_seen(store, MEMORY, changes.seen)
+    forget_older(store, MEMORY, after, before)
+    assert look(tmp_path, load_seen(store, MEMORY, before)).changed == changes.changed == ("a",)

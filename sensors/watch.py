@@ -1,4 +1,4 @@
-"""Which SKUs have new, changed or vanished uploads: plain comparison of two listings, without Dagster.
+"""Which SKUs have new, changed or vanished files in a folder: plain comparison of two listings, without Dagster.
 
 What was seen lives in the store under a name that holds its content hash, and the sensor's cursor names it: if a
 tick fails, the cursor still names the old one, and nothing is lost.
@@ -12,7 +12,6 @@ from typing import Any
 
 from catalog_assets.records import fingerprint
 from resources.store import CatalogStore, NotFound, StoreError
-from resources.uploads import UploadIndex
 
 Tokens = Mapping[str, str]
 
@@ -23,7 +22,7 @@ VANISHED_HANDFUL = 10
 
 @dataclass(frozen=True)
 class Seen:
-    """What the watch remembers: settled uploads by SKU, those that may still be growing, and opened files.
+    """What a watch remembers: settled files by SKU, those that may still be growing, and opened files.
 
     turn: counts the looks that found work, so that the same change made again later is told from a repeated look.
     """
@@ -54,23 +53,20 @@ class Changes:
     alarm: str = ""
 
 
-def compare(index: UploadIndex, seen: Seen, *, wait_for_stability: bool, limit: int) -> Changes:
-    """Compare the uploads with what was seen. At most `limit` SKUs are taken at a time, the rest stays new.
+def compare(now: Mapping[str, Tokens], seen: Seen, *, wait_for_stability: bool, limit: int, vanished: str) -> Changes:
+    """Compare what is there with what was seen. At most `limit` SKUs are taken at a time, the rest stays new.
 
-    wait_for_stability: a local file may be half written, so a change counts only when two looks agree on its
-    size and time. An S3 object appears whole.
+    now: change tokens of the files by SKU. wait_for_stability: a local file may be half written, so a change counts
+    only when two looks agree on its size and time. An S3 object appears whole. vanished: the alarm when most SKUs
+    are gone at once, with {gone} and {known}; nothing is gone then.
     """
-    now = {sku: upload.tokens() for sku, upload in index.skus.items()}
     new = [sku for sku in sorted(now) if now[sku] != seen.settled.get(sku)]
     stable = [sku for sku in new if not wait_for_stability or now[sku] == seen.growing.get(sku)]
     taken = stable[:limit]
     gone = sorted(set(seen.settled) - set(now))
     alarm = ""
     if len(gone) > VANISHED_HANDFUL and len(gone) > VANISHED_SHARE * len(seen.settled):
-        alarm = (
-            f"{len(gone)} of {len(seen.settled)} SKUs have no upload any more. Nothing was retired: if the upload "
-            "folder was moved or is not mounted, put it back; to retire them all, remove them in smaller steps."
-        )
+        alarm = vanished.format(gone=len(gone), known=len(seen.settled))
         gone = []
     gone = gone[: max(0, limit - len(taken))]
     settled = {sku: tokens for sku, tokens in seen.settled.items() if sku not in gone}
@@ -79,42 +75,42 @@ def compare(index: UploadIndex, seen: Seen, *, wait_for_stability: bool, limit: 
     return Changes(
         changed=tuple(taken),
         gone=tuple(gone),
-        seen=Seen(settled, growing, index.sniffed_tokens, turn=seen.turn + bool(taken or gone)),
+        seen=replace(seen, settled=settled, growing=growing, turn=seen.turn + bool(taken or gone)),
         waiting=len(new) - len(stable),
         left_for_later=len(stable) - len(taken),
         alarm=alarm,
     )
 
 
-def load_seen(store: CatalogStore, cursor: str | None) -> Seen:
+def load_seen(store: CatalogStore, folder: str, cursor: str | None) -> Seen:
     """What the cursor names, or nothing if there is none: then everything is new, which costs time, not truth."""
     if not cursor:
         return Seen()
     try:
-        data = store.read_json(_key(cursor))
-        return replace(Seen(), **{name: data[name] for name in ("settled", "growing", "sniffed", "turn")})
+        data = store.read_json(_key(folder, cursor))
+        return Seen(**{name: data[name] for name in ("settled", "growing", "sniffed", "turn")})
     except NotFound:
         return Seen()
     except (StoreError, KeyError, TypeError):
         return Seen()
 
 
-def save_seen(store: CatalogStore, seen: Seen) -> str:
-    """Write what was seen and return the cursor that names it."""
+def save_seen(store: CatalogStore, folder: str, seen: Seen) -> str:
+    """Write what was seen and return the cursor that names it. folder: below `state/`, one for each sensor."""
     cursor = fingerprint(seen.to_json())
-    key = _key(cursor)
+    key = _key(folder, cursor)
     if not store.exists(key):
         store.write_json(key, seen.to_json())
     return cursor
 
 
-def forget_older(store: CatalogStore, *cursors: str) -> None:
+def forget_older(store: CatalogStore, folder: str, *cursors: str) -> None:
     """Remove what no cursor names any more."""
-    keep = {_key(cursor) for cursor in cursors if cursor}
-    store.delete_many([entry.key for entry in store.list("state/uploads/") if entry.key not in keep])
+    keep = {_key(folder, cursor) for cursor in cursors if cursor}
+    store.delete_many([entry.key for entry in store.list(f"state/{folder}/") if entry.key not in keep])
 
 
-def _key(cursor: str) -> str:
+def _key(folder: str, cursor: str) -> str:
     if not cursor.isalnum():
         raise ValueError(f"cursor {cursor!r} found, letters and digits expected")
-    return f"state/uploads/{cursor}.json"
+    return f"state/{folder}/{cursor}.json"

@@ -1,0 +1,119 @@
+"""Engines as the environment configures them, and the weights they may be built on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from catalog_assets.environment import Environment
+from catalog_assets.settings import SettingsError
+from resources.downloads import Hub, fetch
+from resources.engines import Engines
+from resources.weights import Licence, Models, Weights, WeightsError
+
+T = TypeVar("T")
+
+_MEGABYTE = 1_000_000
+_ALLOWED = {"yes": "", "no": ", NOT for commercial use", "unclear": ", commercial use unclear"}
+
+
+def configured_engines(environment: Environment, matting: str = "") -> Engines:
+    """The engines that the environment names. matting: another cut-out engine than it says."""
+    return Engines(
+        profile=environment.profile,
+        matting=matting or environment.matting,
+        scenes=environment.scenes,
+        device=environment.device,
+        models_folder=environment.models_folder,
+        weights_file=environment.weights_file,
+        accept_licences=list(environment.accept_licences),
+    )
+
+
+def known(engine: Callable[[], T]) -> T:
+    """An engine as it is configured. Raises SettingsError, one line that says what to do, if it cannot be had."""
+    try:
+        return engine()
+    except ValueError as error:
+        raise SettingsError(str(error)) from error
+
+
+def engine_table(engines: Engines) -> str:
+    """The engines by job, with those in use marked, and why they cannot be used if so. Raises SettingsError."""
+    from resources.matting.engines import engine_names, refiner_names
+    from resources.scenes.engines import SCENE_ENGINES
+
+    models, matting = known(engines.models), known(engines.matting_name)
+    parts = [part.strip().partition("+")[0] for part in matting.split(",")]
+    lines = [f"profile: {engines.profile}"]
+    lines += [_engine_line("cut-out", name, name in parts) for name in engine_names(models.registry)]
+    lines.append(f"  cut-out edge, behind a plus sign: {', '.join(refiner_names(models.registry))}")
+    scene = known(engines.scene_engine).name
+    lines += [_engine_line("scenes", name, name == scene) for name in SCENE_ENGINES]
+    if "," in matting or "+" in matting:
+        lines.append(f"cut-outs are made by: {matting}")
+    try:
+        engines.matting_engine()
+    except ValueError as error:
+        lines.append(f"cannot be used: {error}")
+    lines.append("classical and studio need no weights: nothing to download, no licence but the project's own.")
+    return "\n".join(lines)
+
+
+def _engine_line(job: str, name: str, used: bool) -> str:
+    return f"  {job}: {name}{' (in use)' if used else ''}"
+
+
+def weights_table(models: Models) -> str:
+    """Every entry of the registry: what is on disk, at which revision, and what its licences allow."""
+    lines = [f"weights in {models.root}:"]
+    for weights in models.registry.values():
+        lines += [f"  {weights.name}: {weights.title}", *(f"    {line}" for line in _about(weights, models))]
+    return "\n".join(lines)
+
+
+def _about(weights: Weights, models: Models) -> list[str]:
+    source = weights.repository or weights.url or "no server"
+    pin = f"revision {weights.revision[:12]}" if weights.revision else "pinned by digest"
+    if weights.unpinned:
+        pin = f"NOT PINNED: set {' and '.join(weights.unpinned)}"
+    gated = ", gated" if weights.gated else ""
+    size = f", {weights.size / _MEGABYTE:.0f} MB" if weights.size else ""
+    licences = weights.licences
+    lines = [
+        f"from {source}, {pin}{size}{gated}",
+        f"on disk: {_state(weights, models)}",
+        f"code {_licence(licences.code)}",
+        f"weights {_licence(licences.weights)}",
+        f"training data {_licence(licences.training_data)}",
+    ]
+    if weights.not_allowed:
+        accepted = "accepted" if weights.name in models.accepted else f"set CATALOG_ACCEPT_LICENCES={weights.name}"
+        lines.append(f"loads only with your consent: {accepted}")
+    return lines
+
+
+def _state(weights: Weights, models: Models) -> str:
+    found = models.on_disk(weights)
+    if found.state == "missing":
+        return f"nothing (catalog models fetch {weights.name})" if weights.repository or weights.url else "nothing"
+    if found.state == "partial":
+        return f"partial, {found.present} of {found.expected} files"
+    try:
+        models.verify(weights)
+    except WeightsError as error:
+        return f"complete, but {error}"
+    return "complete, not pinned" if weights.unpinned else "complete, digests right"
+
+
+def _licence(licence: Licence) -> str:
+    note = f" ({licence.note})" if licence.note else ""
+    return f"{licence.name}{_ALLOWED[licence.commercial]}{note}"
+
+
+def fetch_weights(name: str, environment: Environment, report: Callable[[int, int], None]) -> str:
+    """Bring weights to disk and say where they are. report: (bytes done, bytes expected). Raises SettingsError."""
+    models = known(configured_engines(environment).models)
+    hub = Hub(environment.hub, environment.hub_token)
+    weights = known(lambda: fetch(name, models, hub, report))
+    return f"{name}: complete, digests right, in {models.folder(weights)}"

@@ -1,0 +1,262 @@
+"""Weights that engines are built on: which ones exactly, what their licences allow, and what of them is on disk.
+
+The registry is data (weights.yaml). Nothing here loads a model, and nothing imports torch: engines are named, and
+their revision is known, without it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$")]
+Digest = Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{64})?$")]
+Commit = Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{40})?$")]
+Repository = Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+)?$")]
+Url = Annotated[str, StringConstraints(pattern=r"^(https?://[^\s?#]+)?$")]
+Commercial = Literal["yes", "no", "unclear"]
+
+_REGISTRY_FILE = Path(__file__).with_name("weights.yaml")
+_MAX_REGISTRY_BYTES = 1_000_000
+_CHUNK = 1 << 20
+
+
+class WeightsError(ValueError):
+    """Weights that cannot be used; one line that says which, why, and what to do."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Licence(_Part):
+    """One of the three licences of weights."""
+
+    name: str = Field(description="SPDX identifier where there is one, else a few words")
+    commercial: Commercial = Field(description="may a shop use it? unclear: the note says why")
+    note: str = ""
+
+
+class Licences(_Part):
+    code: Licence
+    weights: Licence
+    training_data: Licence
+
+
+class WeightsFile(_Part):
+    name: FileName
+    sha256: Digest = Field("", description="digest of the content; empty: not pinned")
+    size: int | None = Field(None, ge=1, description="bytes, where known")
+
+
+class Input(_Part):
+    """What the net expects: a stretch to side x side, divided by 255, less the mean, by the standard deviation."""
+
+    side: int | None = Field(None, ge=32, le=4096, description="px; none: as the model file says")
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+
+class Weights(_Part):
+    """One entry of the registry."""
+
+    name: Name
+    job: Literal["detection", "refinement"]
+    runtime: Literal["transformers", "onnx"]
+    title: str
+    repository: Repository = Field("", description="owner/name on the hub")
+    revision: Commit = Field("", description="commit of the repository; empty: not pinned")
+    url: Url = Field("", description="where files that are on no hub lie: <url>/<file>")
+    path: str = Field("", description="local folder of the files; empty: <models>/<name>")
+    gated: bool = Field(False, description="the hub asks for an account that has accepted the licence")
+    trust_remote_code: bool = Field(False, description="the repository brings Python code that is run")
+    needs: tuple[str, ...] = Field((), description="Python packages beyond torch and transformers")
+    licences: Licences
+    files: tuple[WeightsFile, ...] = Field(min_length=1)
+    input: Input
+    output: Literal["probability", "logits"] = "probability"
+
+    @model_validator(mode="after")
+    def _can_be_loaded(self) -> Weights:
+        if self.job == "refinement" and self.runtime != "transformers":
+            raise ValueError("refinement runs with transformers only")
+        if self.runtime == "onnx" and not any(file.name.endswith(".onnx") for file in self.files):
+            raise ValueError("a file that ends with .onnx is needed")
+        if self.runtime == "transformers" and self.job == "detection" and self.input.side is None:
+            raise ValueError("input.side is needed")
+        if len({file.name for file in self.files}) < len(self.files):
+            raise ValueError("a file is listed twice")
+        return self
+
+    @property
+    def not_allowed(self) -> tuple[str, ...]:
+        """The parts ("weights", "training data") whose licence forbids commercial use."""
+        parts = (("code", "code"), ("weights", "weights"), ("training_data", "training data"))
+        return tuple(said for part, said in parts if getattr(self.licences, part).commercial == "no")
+
+    @property
+    def unpinned(self) -> tuple[str, ...]:
+        """What a pin is missing of: fields of weights.yaml, empty if the content is pinned."""
+        missing = [] if self.revision or not self.repository else [f"{self.name}.revision"]
+        return (*missing, *(f"{self.name}.files[{file.name}].sha256" for file in self.files if not file.sha256))
+
+    @property
+    def size(self) -> int:
+        """Bytes of all files whose size is known."""
+        return sum(file.size or 0 for file in self.files)
+
+
+Registry = Mapping[str, Weights]
+
+
+def default_folder() -> Path:
+    """Where weights lie if nothing else is said: in the user's cache."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "catalog" / "models"
+
+
+def load_registry(own: Path | None = None) -> Registry:
+    """The shipped weights, with an operator's own file laid over them. Raises WeightsError naming entry and field."""
+    registry = _read(_REGISTRY_FILE)
+    return {**registry, **_read(own)} if own else registry
+
+
+def _read(file: Path) -> dict[str, Weights]:
+    try:
+        data = file.read_bytes()
+        if len(data) > _MAX_REGISTRY_BYTES:
+            raise WeightsError(f"{file.name}: {len(data)} bytes found, at most {_MAX_REGISTRY_BYTES} expected")
+        content = yaml.safe_load(data)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise WeightsError(f"{file.name}: no registry of weights: {str(error).splitlines()[0]}") from error
+    if not isinstance(content, dict):
+        raise WeightsError(f"{file.name}: {type(content).__name__} found, a mapping (name: entry) expected")
+    return {str(name): _entry(file.name, str(name), entry) for name, entry in content.items()}
+
+
+def _entry(file: str, name: str, entry: Any) -> Weights:
+    if not isinstance(entry, dict):
+        raise WeightsError(f"{file}: {name}: a mapping expected")
+    try:
+        return Weights(**{**entry, "name": name})
+    except (ValidationError, TypeError) as error:
+        if not isinstance(error, ValidationError):
+            raise WeightsError(f"{file}: {name}: {error}") from error
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise WeightsError(f"{file}: {name}{'.' if where else ''}{where}: {first['msg']}") from error
+
+
+@dataclass(frozen=True)
+class OnDisk:
+    """What of an entry is on disk. state "complete": all files are there, in the size expected."""
+
+    state: Literal["complete", "partial", "missing"]
+    present: int
+    expected: int
+
+
+@dataclass(frozen=True)
+class Models:
+    """The folder of weights, with the registry that says what belongs into it and what the operator has accepted.
+
+    root: folder with one folder an entry. accepted: entries whose non-commercial licence the operator has accepted.
+    """
+
+    root: Path
+    registry: Registry
+    accepted: frozenset[str] = frozenset()
+
+    def entry(self, name: str) -> Weights:
+        """The entry of that name. Raises WeightsError naming the known ones."""
+        if name not in self.registry:
+            raise WeightsError(f"there are no weights {name!r}; known: {', '.join(sorted(self.registry))}")
+        return self.registry[name]
+
+    def folder(self, weights: Weights) -> Path:
+        """Where the files of an entry belong."""
+        return Path(weights.path).expanduser() if weights.path else self.root / weights.name
+
+    def on_disk(self, weights: Weights) -> OnDisk:
+        """Which files are there, told by their sizes: quick, and no proof of what is in them (see `verify`)."""
+        present = sum(self._is_there(weights, file) for file in weights.files)
+        expected = len(weights.files)
+        started = present or (self.folder(weights).is_dir() and any(self.folder(weights).iterdir()))
+        state: Literal["complete", "partial", "missing"] = "partial" if started else "missing"
+        return OnDisk("complete" if present == expected else state, present, expected)
+
+    def _is_there(self, weights: Weights, file: WeightsFile) -> bool:
+        path = self.folder(weights) / file.name
+        return path.is_file() and file.size in (None, path.stat().st_size)
+
+    def check_licence(self, weights: Weights) -> None:
+        """Raises WeightsError if a licence forbids commercial use and the operator has not accepted that."""
+        if weights.not_allowed and weights.name not in self.accepted:
+            parts = "; ".join(
+                f"{part}: {licence.name}"
+                for part, licence in (
+                    (part, getattr(weights.licences, part.replace(" ", "_"))) for part in weights.not_allowed
+                )
+            )
+            raise WeightsError(
+                f"{weights.name} is not for commercial use ({parts}). If your use is allowed, "
+                f"set CATALOG_ACCEPT_LICENCES={weights.name}"
+            )
+
+    def ready(self, name: str) -> Weights:
+        """The entry, if it may be used and is on disk. Raises WeightsError with what to do."""
+        weights = self.entry(name)
+        self.check_licence(weights)
+        if weights.trust_remote_code and weights.unpinned:
+            raise WeightsError(f"{name} brings code that would be run, but is not pinned: set {weights.unpinned[0]}")
+        found = self.on_disk(weights)
+        if found.state == "complete":
+            return weights
+        served = bool(weights.repository or weights.url)
+        todo = f"run: catalog models fetch {name}" if served else "put them there"
+        raise WeightsError(
+            f"weights {name}: {found.present} of {found.expected} files are in {self.folder(weights)}; {todo}"
+        )
+
+    def verify(self, weights: Weights) -> None:
+        """Read every file of an entry. Raises WeightsError for the first that is not what the registry pins."""
+        for file in weights.files:
+            path = self.folder(weights) / file.name
+            found = digest(path)
+            if file.sha256 and found != file.sha256:
+                raise WeightsError(
+                    f"{path}: digest {found[:12]} found, {file.sha256[:12]} expected; "
+                    f"delete it and run: catalog models fetch {weights.name}"
+                )
+
+    def identity(self, weights: Weights) -> str:
+        """12 hex digits that stand for the content: from the pins, or from the files themselves if not pinned."""
+        parts = [weights.revision]
+        for file in weights.files:
+            parts += [file.name, file.sha256 or digest(self.folder(weights) / file.name)]
+        parts += [weights.input.model_dump_json(), weights.output]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
+
+
+def digest(path: Path) -> str:
+    """sha256 of a file, in hex. Files that did not change since are not read again. Raises OSError."""
+    state = path.stat()
+    return _digest(path, state.st_size, state.st_mtime_ns)
+
+
+@lru_cache(maxsize=256)
+def _digest(path: Path, size: int, changed: int) -> str:
+    del size, changed  # they are the key: a changed file is another one
+    total = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            total.update(chunk)
+    return total.hexdigest()

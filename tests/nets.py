@@ -1,0 +1,159 @@
+"""Tiny nets with random weights, saved as the real ones are, and registry entries that pin them."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from resources.weights import Models, Weights
+
+ALLOWED = {"name": "MIT", "commercial": "yes"}
+FORBIDDEN = {"name": "CC-BY-NC-4.0", "commercial": "no"}
+IMAGENET = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
+HALVES = {"mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5]}
+
+# Ends as BiRefNet does: a list of logit maps, the finest last. Knows what it sees: bright is product.
+REMOTE_CODE = """
+import torch
+from torch import nn
+from transformers import PretrainedConfig, PreTrainedModel
+
+
+class TinySaliencyConfig(PretrainedConfig):
+    model_type = "tiny_saliency"
+
+    def __init__(self, width=6, **options):
+        self.width = width
+        super().__init__(**options)
+
+
+class TinySaliency(PreTrainedModel):
+    config_class = TinySaliencyConfig
+
+    def __init__(self, config):
+        super().__init__(config)
+        self.look = nn.Conv2d(3, config.width, 3, stride=2, padding=1)
+        self.say = nn.Conv2d(config.width, 1, 3, padding=1)
+        self.post_init()
+
+    def _init_weights(self, module):
+        pass
+
+    def forward(self, pictures):
+        coarse = self.say(torch.tanh(self.look(pictures)))
+        brightness = pictures.mean(dim=1, keepdim=True)
+        fine = nn.functional.interpolate(coarse, pictures.shape[-2:], mode="bilinear", align_corners=False)
+        return [coarse, [fine + 4 * brightness]]
+"""
+
+
+def pinned(folder: Path, **fields: Any) -> Weights:
+    """An entry over a folder, pinned to the files that are in it."""
+    files = [
+        {"name": path.name, "size": path.stat().st_size, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+        for path in sorted(folder.iterdir())
+    ]
+    licences = {"code": ALLOWED, "weights": ALLOWED, "training_data": ALLOWED}
+    given: dict[str, Any] = {
+        "name": folder.name,
+        "title": "a tiny net",
+        "path": str(folder),
+        "files": files,
+        "licences": licences,
+        **fields,
+    }
+    return Weights(**given)
+
+
+def models_of(*entries: Weights, root: Path = Path("unused")) -> Models:
+    return Models(root, {entry.name: entry for entry in entries})
+
+
+def make_birefnet(folder: Path, sources: Path) -> Weights:
+    """A remote-code net in `folder`, saved with its code; 64 px. sources: an empty folder that the code comes from."""
+    import torch
+
+    name = "modeling_tiny_saliency"
+    (sources / f"{name}.py").write_text(REMOTE_CODE)
+    sys.path.insert(0, str(sources))
+    try:
+        module = __import__(name)
+        module.TinySaliencyConfig.register_for_auto_class()
+        module.TinySaliency.register_for_auto_class("AutoModelForImageSegmentation")
+        torch.manual_seed(7)
+        module.TinySaliency(module.TinySaliencyConfig()).save_pretrained(folder)
+    finally:
+        sys.path.remove(str(sources))
+        sys.modules.pop(name, None)
+    options = {"runtime": "transformers", "job": "detection", "trust_remote_code": True, "output": "logits"}
+    return pinned(folder, **options, input={"side": 64, **IMAGENET})
+
+
+def make_vitmatte(folder: Path) -> Weights:
+    """A tiny ViTMatte whose answer is not flat."""
+    import torch
+    from transformers import VitDetConfig, VitMatteConfig, VitMatteForImageMatting
+
+    backbone = VitDetConfig(
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        mlp_ratio=2,
+        image_size=64,
+        pretrain_image_size=32,
+        patch_size=16,
+        num_channels=4,
+        window_size=2,
+        window_block_indices=[0],
+        residual_block_indices=[],
+        out_features=["stage1"],
+        use_relative_position_embeddings=True,
+        use_absolute_position_embeddings=True,
+    )
+    config = VitMatteConfig(
+        backbone_config=backbone, hidden_size=16, fusion_hidden_sizes=[8, 8, 8, 8], convstream_hidden_sizes=[8, 8, 8]
+    )
+    torch.manual_seed(3)
+    net = VitMatteForImageMatting(config)
+    with torch.no_grad():
+        for name, weight in net.named_parameters():
+            if name.startswith("decoder") and weight.dim() > 1:  # as made they are so small that the answer is flat
+                torch.nn.init.kaiming_normal_(weight)
+            elif name.startswith("decoder") and name.endswith("weight"):  # of the batch norms
+                weight.fill_(1)
+            elif "position" in name or "rel_pos" in name:  # what depends on the place in a tile is not what is tested
+                weight.zero_()
+        net.decoder.matting_head.matting_convs[-1].weight.mul_(4)
+    net.save_pretrained(folder)
+    return pinned(folder, runtime="transformers", job="refinement", input=HALVES)
+
+
+def make_onnx(path: Path, *, side: int | str = 32, logits: bool = False, scale: float = 4.0) -> None:
+    """A graph that answers with the brightness of each pixel: sigmoid(scale x mean of the channels), or without it."""
+    from onnx import TensorProto, checker, helper, save
+
+    taken, given = ["batch", 3, side, side], ["batch", 1, side, side]
+    nodes = [
+        helper.make_node("Conv", ["picture", "weights"], ["logits"]),
+        *([] if logits else [helper.make_node("Sigmoid", ["logits"], ["answer"])]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "tiny",
+        [helper.make_tensor_value_info("picture", TensorProto.FLOAT, taken)],
+        [helper.make_tensor_value_info("logits" if logits else "answer", TensorProto.FLOAT, given)],
+        [helper.make_tensor("weights", TensorProto.FLOAT, [1, 3, 1, 1], [scale / 3] * 3)],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
+    model.ir_version = 10
+    checker.check_model(model)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save(model, str(path))
+
+
+def onnx_entry(folder: Path, **fields: Any) -> Weights:
+    given: Mapping[str, Any] = {"input": IMAGENET, **fields}
+    return pinned(folder, runtime="onnx", job="detection", **given)
