@@ -288,6 +288,11 @@ def _propagated(colour: Field, estimate: Field, pull: Field, unknown: Mask) -> F
     return value
 
 
+def _variance(mean_of_product: Field, product_of_means: Field) -> NDArray[np.float64]:
+    """Of a window. In float64: the determinant of three grey channels drowns in the rounding of float32."""
+    return mean_of_product.astype(np.float64) - product_of_means
+
+
 def _local_model(colour: Field) -> Callable[[Field], Field]:
     """The guided filter of a picture as a function; what depends on the picture alone is computed once."""
     size = (2 * _WINDOW + 1, 2 * _WINDOW + 1)
@@ -298,13 +303,12 @@ def _local_model(colour: Field) -> Callable[[Field], Field]:
     r, g, b = (np.ascontiguousarray(colour[..., channel]) for channel in range(3))
     mr, mg, mb = mean(r), mean(g), mean(b)
     # Inverse of the symmetric covariance matrix in each window.
-    vrr, vgg, vbb = (mean(x * x) - m * m + np.float32(_EPSILON) for x, m in ((r, mr), (g, mg), (b, mb)))
-    vrg, vrb, vgb = mean(r * g) - mr * mg, mean(r * b) - mr * mb, mean(g * b) - mg * mb
-    irr, irg, irb = vgg * vbb - vgb * vgb, vgb * vrb - vrg * vbb, vrg * vgb - vgg * vrb
-    igg, igb, ibb = vrr * vbb - vrb * vrb, vrb * vrg - vrr * vgb, vrr * vgg - vrg * vrg
-    determinant = vrr * irr + vrg * irg + vrb * irb
-    for inverse in (irr, irg, irb, igg, igb, ibb):
-        inverse /= determinant
+    vrr, vgg, vbb = (_variance(mean(x * x), m * m) + _EPSILON for x, m in ((r, mr), (g, mg), (b, mb)))
+    vrg, vrb, vgb = (_variance(mean(x), m) for x, m in ((r * g, mr * mg), (r * b, mr * mb), (g * b, mg * mb)))
+    inverses = [vgg * vbb - vgb * vgb, vgb * vrb - vrg * vbb, vrg * vgb - vgg * vrb]
+    determinant = vrr * inverses[0] + vrg * inverses[1] + vrb * inverses[2]
+    inverses += [vrr * vbb - vrb * vrb, vrb * vrg - vrr * vgb, vrr * vgg - vrg * vrg]
+    irr, irg, irb, igg, igb, ibb = ((inverse / determinant).astype(np.float32) for inverse in inverses)
 
     def apply(target: Field) -> Field:
         mt = mean(target)

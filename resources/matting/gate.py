@@ -36,6 +36,7 @@ class MatteThresholds:
     loose_edges: edges beside the product as strong as its own outline, relative to the outline's length.
     unexplained: what else stands out from a plain background but was not taken, relative to the product.
     shade: share of what stands out from a plain background that was taken for a shadow.
+    cast_shadow: share of what was found that looks like its surroundings in shadow, whether it was taken off or not.
     softness: share of the matte that is neither clearly product nor clearly background.
 
     Edge cases of sellers' photos (`edge_cases.edge_case_measures`); beyond the limit, each is the cause that is named:
@@ -64,6 +65,7 @@ class MatteThresholds:
     loose_edges: float
     unexplained: float
     shade: float
+    cast_shadow: float
     softness: float
     text_panel: float
     hand_or_person: float
@@ -319,6 +321,15 @@ _RULES = (
         0.0,
         "{value} of what stands out from the background was taken for shadow (at most {limit}): "
         "a light part of the product may be missing",
+        _CHECK,
+        ".0%",
+    ),
+    _Rule(
+        "cast_shadow",
+        "cast_shadow",
+        "lower",
+        0.0,
+        "{value} of what was found is either the product's shadow or a dark part of it (at most {limit})",
         _CHECK,
         ".0%",
     ),
