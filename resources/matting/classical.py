@@ -152,7 +152,7 @@ def _considered(photo: Rgb, search: Rgb, barrier: Field) -> list[_Found]:
     cuts = _by_grabcut(photo, search, lab, barrier, distance)
     others = [flooded, shadeless, _by_edges(plain, lab, cuts[0].mask, distance)]
     if cuts[0].measures["unexplained"] > _LEFT_OUT:
-        return [*others, *cuts]
+        return _with_shadow_off(photo, lab, [*others, *cuts])
     ordered = sorted([*others, cuts[0]], key=lambda found: found.sureness, reverse=True)
     return _with_shadow_off(photo, lab, [*ordered, *cuts[1:]])
 

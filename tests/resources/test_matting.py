@@ -86,7 +86,7 @@ def test_a_simple_product_is_cut_out_and_accepted(background: np.ndarray) -> Non
 def test_each_background_takes_its_route() -> None:
     truth = bottle_mask()
     assert cut(photo_of(truth, white())).notes == ("route_flood",)
-    assert cut(photo_of(truth, table())).notes == ("route_grabcut",)
+    assert cut(photo_of(truth, table())).notes[0].startswith("route_grabcut")
 
 
 def test_a_white_product_on_white_is_not_reduced_to_its_print() -> None:
