@@ -77,8 +77,8 @@ def hub() -> Iterator[Server]:
             self.send_header("Content-Length", str(len(data) - start))
             self.end_headers()
             part = data[start : state.breaks_off_after.get(self.path)]
+            state.sent[self.path] = len(part)  # before the client can have it, and look
             self.wfile.write(part)
-            state.sent[self.path] = len(part)
 
         def log_message(self, *arguments: object) -> None:
             pass
