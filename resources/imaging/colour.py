@@ -159,6 +159,19 @@ def _weights(
     return s_l, s_c, s_h, rotation
 
 
+def reduced(rgb: U8, side: int, least: int = 1) -> U8:
+    """A picture with a long side of at most `side` px, a short one of at least `least`; itself if it is small enough.
+
+    rgb: HxWx3 uint8. Averages over areas: for looking at and measuring, in sRGB.
+    """
+    height, width = rgb.shape[:2]
+    scale = side / max(height, width)
+    if scale >= 1:
+        return rgb
+    size = (max(least, round(width * scale)), max(least, round(height * scale)))
+    return cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
+
+
 def resize_rgba(rgba: U8, size: tuple[int, int]) -> U8:
     """Resize a picture with straight alpha: premultiplied, in linear light, antialiased.
 

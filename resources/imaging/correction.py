@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from resources.imaging.colour import linear_to_srgb, rgb_to_lab, srgb_to_linear
+from resources.imaging.colour import linear_to_srgb, reduced, rgb_to_lab, srgb_to_linear
 from resources.imaging.level import find_tilt, turned
 
 U8 = NDArray[np.uint8]
@@ -24,6 +24,8 @@ Gains = tuple[float, float, float]
 
 # What estimation sees of a photo: pixels of the longer side.
 _SIDE = 256
+# A long thin picture keeps so many pixels across.
+_LEAST_SIDE = 16
 # The frame is looked at in blocks: so many a side, of this depth (share of the shorter side).
 _BLOCKS, _DEPTH = 8, 0.06
 # Brighter than this a channel may be clipped, and its colour means nothing.
@@ -190,7 +192,7 @@ class _Reference:
 
 
 def _light(photo: U8, limits: CorrectionLimits) -> Correction:
-    small = _reduced(photo)
+    small = reduced(photo, _SIDE, least=_LEAST_SIDE)
     if limits.grey_reference is not None:
         grey = srgb_to_linear(np.array(limits.grey_reference, np.uint8)).astype(np.float64)
         return _towards(_Reference(grey, _CARD), limits, may_lower=not _white_frame(small))
@@ -327,12 +329,3 @@ def _block(side: int, part: U8) -> _Block:
         white=white,
         smooth=float(light.std()) <= _BLOCK_SPREAD and float(grain) <= _GRAIN and float(clipped.mean()) < 0.1,
     )
-
-
-def _reduced(photo: U8) -> U8:
-    height, width = photo.shape[:2]
-    scale = _SIDE / max(height, width)
-    if scale >= 1:
-        return photo
-    size = (max(16, round(width * scale)), max(16, round(height * scale)))
-    return cv2.resize(photo, size, interpolation=cv2.INTER_AREA)

@@ -10,13 +10,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from resources.imaging.colour import rgb_to_lab
+from resources.imaging.colour import reduced, rgb_to_lab
 
 U8 = NDArray[np.uint8]
 F64 = NDArray[np.float64]
 
 # Lines are looked for at this size, and in pieces of at least this share of it.
 _SIDE, _PIECE = 800, 0.05
+# A long thin picture keeps so many pixels across.
+_LEAST_SIDE = 16
 # Pieces belong to one line if their ends lie this near to it (share of the longer side).
 _BESIDE = 0.004
 # A ground line runs through the whole picture: it is seen near both sides, over this share of the width.
@@ -70,7 +72,7 @@ def find_tilt(photo: U8, limit: float) -> Tilt:
     photo: HxWx3 uint8. limit: degrees; a greater tilt is rather meant so. Verticals count only in pairs, one to each
     side, so that their convergence (a camera that looks down) is not taken for tilt.
     """
-    small = _reduced(photo)
+    small = reduced(photo, _SIDE, least=_LEAST_SIDE)
     height, width = small.shape[:2]
     across, upright = _pieces(small, limit + _AGREEMENT)
     grounds = [line for line in _lines(across, width, height) if _is_ground(line)]
@@ -238,12 +240,3 @@ def _unexplained_step(profile: NDArray[np.float32], crossings: Sequence[float]) 
     steps = np.linalg.norm(means[window:] - means[:-window], axis=1)
     where = (np.flatnonzero(steps > _STEP) + window) / count
     return bool(any(all(abs(place - crossing) > _EXPLAINED for crossing in crossings) for place in where))
-
-
-def _reduced(photo: U8) -> U8:
-    height, width = photo.shape[:2]
-    scale = _SIDE / max(height, width)
-    if scale >= 1:
-        return photo
-    size = (max(16, round(width * scale)), max(16, round(height * scale)))
-    return cv2.resize(photo, size, interpolation=cv2.INTER_AREA)

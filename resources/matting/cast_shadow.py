@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resources.matting.background import shadow_likeness, surroundings
+from resources.matting.measures import edge_strength
 from resources.matting.shapes import tidy
 
 Mask = NDArray[np.bool_]
@@ -30,7 +31,7 @@ def take_off_shadow(lab: Field, mask: Mask) -> Mask:
     smooth = cv2.GaussianBlur(lab, (0, 0), 1.0)
     around = surroundings(smooth, mask)
     dark = shadow_likeness(smooth, around)
-    edge = _edge_strength(lab)
+    edge = edge_strength(lab, 1.0)
     limit = max(_STEEPEST_SHADOW, _STEEPER_THAN_GROUND * float(np.percentile(edge[~mask], 90)))
     passable = dark & (edge < limit)
     _, labels = cv2.connectedComponents((passable | ~mask).astype(np.uint8), connectivity=4)
@@ -44,10 +45,3 @@ def take_off_shadow(lab: Field, mask: Mask) -> Mask:
     opened = cv2.morphologyEx(left.astype(np.uint8), cv2.MORPH_OPEN, kernel) > 0
     near = cv2.dilate(shade.astype(np.uint8), np.ones((7, 7), np.uint8)) > 0
     return tidy(np.where(near, opened, left))
-
-
-def _edge_strength(lab: Field) -> Field:
-    """Lab units a pixel."""
-    smooth = cv2.GaussianBlur(lab, (0, 0), 1.0)
-    across, down = cv2.Sobel(smooth, cv2.CV_32F, 1, 0) / 8, cv2.Sobel(smooth, cv2.CV_32F, 0, 1) / 8
-    return np.sqrt((across * across + down * down).sum(axis=2))

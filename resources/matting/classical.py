@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resources.imaging.alpha import Rgb
+from resources.imaging.colour import reduced
 from resources.matting.background import border_distance
 from resources.matting.cast_shadow import take_off_shadow
 from resources.matting.edge_cases import edge_case_measures
@@ -38,7 +39,7 @@ from resources.matting.grabcut import (
     triangle_level,
 )
 from resources.matting.measures import colour_measures, shape_measures, softness
-from resources.matting.refine import EdgeRefiner, reduced
+from resources.matting.refine import EdgeRefiner
 from resources.matting.saliency import barrier_field, boundary_saliency, stretch, to_lab
 from resources.matting.shapes import drop_spurs, overlap, resize_mask, tidy
 
@@ -186,7 +187,7 @@ def _by_edges(plain: Field, lab: Field, other: Mask, distance: Field) -> _Found:
 
 
 def _by_grabcut(photo: Rgb, search: Rgb, lab: Field, barrier: Field, distance: Field | None) -> list[_Found]:
-    """Six GrabCuts, the surest first and drawn again on a larger copy. Two of the others must agree with it."""
+    """Six GrabCuts: the surest witness first, drawn again on a larger copy. Two of the others must agree with it."""
     size = (search.shape[1], search.shape[0])
     regions = cv2.resize(boundary_saliency(to_lab(reduced(search, _SIDE_OF_SUPERPIXELS))), size)
     crossings = cv2.resize(stretch(barrier), size)

@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resources.imaging.alpha import Rgb
+from resources.imaging.colour import reduced
 from resources.matting.continuations import floor_reflection, see_through
 from resources.matting.flood import ring_distance
-from resources.matting.refine import reduced
+from resources.matting.measures import edge_strength
 from resources.matting.saliency import to_lab
 from resources.matting.shapes import resize_mask
 from resources.matting.text_shapes import Marks, TextLine, text_lines
@@ -117,7 +118,7 @@ def _things(lab: Field, mask: Mask) -> list[Mask]:
 
 def _with_edges(lab: Field, mask: Mask) -> Mask:
     """Components with a sharp outline: a shadow has none."""
-    edges = _edge_strength(lab)
+    edges = edge_strength(lab)
     count, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)
     rim = mask & (cv2.erode(mask.astype(np.uint8), np.ones((3, 3), np.uint8)) == 0)
     strength = cv2.dilate(edges, np.ones((3, 3), np.uint8))
@@ -126,13 +127,6 @@ def _with_edges(lab: Field, mask: Mask) -> Mask:
     keep = mean > 4.0
     keep[0] = False
     return keep[labels]
-
-
-def _edge_strength(lab: Field) -> Field:
-    """Lab units a pixel."""
-    smooth = cv2.GaussianBlur(lab, (0, 0), 0.7)
-    across, down = cv2.Sobel(smooth, cv2.CV_32F, 1, 0) / 8, cv2.Sobel(smooth, cv2.CV_32F, 0, 1) / 8
-    return np.sqrt((across * across + down * down).sum(axis=2))
 
 
 # Least rows of writing of a panel.
@@ -189,7 +183,7 @@ def _rows(marks: Marks) -> list[tuple[tuple[float, float], float, float]]:
 
 def _subjects(lab: Field, writing: Mask) -> float:
     """Share of the picture that things cover which are no ground, writing, ruled line or bar."""
-    calm = (_edge_strength(lab) < 2.0) | writing | _ruled(lab)
+    calm = (edge_strength(lab) < 2.0) | writing | _ruled(lab)
     _, labels = cv2.connectedComponents(calm.astype(np.uint8), connectivity=4)
     frame = np.unique(np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]]))
     ground = np.isin(labels, frame[frame > 0]) & calm
@@ -207,7 +201,7 @@ def _subjects(lab: Field, writing: Mask) -> float:
 
 def _ruled(lab: Field) -> Mask:
     """Long level and upright lines with the same colour to their two sides, as tables have them."""
-    edges = _edge_strength(lab) >= 2.0
+    edges = edge_strength(lab) >= 2.0
     ruled = np.zeros(edges.shape, bool)
     for turned in (False, True):
         field, on = (lab.transpose(1, 0, 2), edges.T) if turned else (lab, edges)
@@ -377,7 +371,7 @@ def _hand_or_person(lab: Field, mask: Mask) -> float:
     """Share of the picture covered by something skin-coloured that comes in from the frame and reaches the product."""
     skin = _skin(lab)
     near = cv2.dilate(mask.astype(np.uint8), np.ones((33, 33), np.uint8)) > 0
-    edges = cv2.dilate(_edge_strength(lab), np.ones((5, 5), np.uint8))
+    edges = cv2.dilate(edge_strength(lab), np.ones((5, 5), np.uint8))
     # What is on the product and what is beside it are looked at apart: a tan product is no longer arm.
     sides = skin.astype(np.uint8) * np.where(mask, 2, 1).astype(np.uint8)
     # An arm is longer than wide; a product that the frame cuts off mostly is not.
@@ -441,7 +435,7 @@ def _glare(rgb: Rgb, lab: Field, mask: Mask) -> float:
     # White print ends within a pixel or two; light falls off.
     count, labels = cv2.connectedComponents(blown.astype(np.uint8), connectivity=8)
     rim = blown & (cv2.erode(blown.astype(np.uint8), np.ones((3, 3), np.uint8)) == 0)
-    soft = cv2.dilate(_edge_strength(lab), np.ones((5, 5), np.uint8)) < _SOFT_EDGE
+    soft = cv2.dilate(edge_strength(lab), np.ones((5, 5), np.uint8)) < _SOFT_EDGE
     length = np.maximum(np.bincount(labels[rim], minlength=count), 1)
     softness = np.bincount(labels[rim], soft[rim].astype(np.float64), count) / length
     lit = softness > 0.5

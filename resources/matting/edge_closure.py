@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from resources.matting.measures import edge_strength
 from resources.matting.shapes import tidy
 
 Mask = NDArray[np.bool_]
@@ -22,9 +23,7 @@ def enclosed(lab: Field) -> Mask:
 
     lab: float32 HxWx3. Small gaps in the edges are closed first, and the outline drawn back to the edges after.
     """
-    smooth = cv2.GaussianBlur(lab, (0, 0), 1.2)
-    across, down = cv2.Sobel(smooth, cv2.CV_32F, 1, 0) / 8, cv2.Sobel(smooth, cv2.CV_32F, 0, 1) / 8
-    strength = np.sqrt((across * across + down * down).sum(axis=2))
+    strength = edge_strength(lab, 1.2)
     edges = (strength > max(_LEAST_EDGE, _OVER_GRAIN * float(np.median(strength)))).astype(np.uint8)
     reach = max(1, round(_GAP_SHARE * max(edges.shape) / 2))
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))

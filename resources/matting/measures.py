@@ -57,7 +57,7 @@ def colour_measures(lab: Field, mask: Mask) -> dict[str, float]:
     """
     if mask.all() or not mask.any():
         return dict.fromkeys(COLOUR_MEASURES, 1.0)
-    edges = _edge_strength(lab)
+    edges = edge_strength(lab)
     near_edge = cv2.dilate(edges, np.ones((5, 5), np.uint8))
     outline = mask & ~_shrunk(mask, 1)
     values = (
@@ -71,9 +71,12 @@ def colour_measures(lab: Field, mask: Mask) -> dict[str, float]:
     return dict(zip(COLOUR_MEASURES, values, strict=True))
 
 
-def _edge_strength(lab: Field) -> Field:
-    """Lab units a pixel."""
-    smooth = cv2.GaussianBlur(lab, (0, 0), 0.7)
+def edge_strength(lab: Field, sigma: float = 0.7) -> Field:
+    """How steeply colours change, HxW float32 in Lab units a pixel.
+
+    lab: float32 HxWx3. sigma: of the blur before, px; wider blurs see through grain.
+    """
+    smooth = cv2.GaussianBlur(lab, (0, 0), sigma)
     across, down = cv2.Sobel(smooth, cv2.CV_32F, 1, 0) / 8, cv2.Sobel(smooth, cv2.CV_32F, 0, 1) / 8
     return np.sqrt((across * across + down * down).sum(axis=2))
 

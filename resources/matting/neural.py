@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from resources.imaging.alpha import Alpha, Rgb
+from resources.imaging.colour import reduced
 from resources.matting.edge_cases import edge_case_measures
 from resources.matting.engine import EngineRun, Hypothesis, Mask, Matte, Refiner
 from resources.matting.gate import default_thresholds, judge_matte
 from resources.matting.measures import colour_measures, shape_measures, softness
-from resources.matting.refine import reduced
 from resources.matting.saliency import to_lab
 from resources.matting.shapes import drop_small_parts, overlap, resize_mask
 from resources.weights import Input

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resources.imaging.alpha import Alpha, Box, Rgb, tiles
+from resources.imaging.colour import reduced
 from resources.matting.band import REACH, Band, band_of_mask, band_of_matte, solve_band
 from resources.matting.engine import Mask
 from resources.matting.shapes import resize_mask
@@ -112,13 +113,3 @@ def _enlarged(photo: Rgb, alpha: Alpha) -> Alpha:
 
 def _eight_bits(alpha: NDArray[np.float32]) -> Alpha:
     return np.rint(alpha * 255).astype(np.uint8)
-
-
-def reduced(photo: Rgb, side: int) -> Rgb:
-    """The photo with a long side of at most `side` px."""
-    height, width = photo.shape[:2]
-    scale = side / max(height, width)
-    if scale >= 1:
-        return photo
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return cv2.resize(photo, size, interpolation=cv2.INTER_AREA)

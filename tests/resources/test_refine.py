@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 from resources.imaging.alpha import UNKNOWN
+from resources.imaging.colour import reduced
 from resources.matting.band import band_of_mask
-from resources.matting.refine import EdgeRefiner, reduced
+from resources.matting.refine import EdgeRefiner
 from resources.matting.shapes import resize_mask
 
 PRODUCT, WALL = (150, 60, 40), (120, 160, 190)
