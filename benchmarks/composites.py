@@ -20,10 +20,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks import backgrounds
+from benchmarks.painted_shadows import cast_shadow, contact_shadow, darken, surround_shadow
 from resources.imaging.alpha import make_cutout
 from resources.imaging.colour import linear_to_srgb, resize_rgba, rgb_to_lab, srgb_to_linear
 from resources.imaging.encode import jpeg, read_grey, read_rgb, read_rgba
-from resources.imaging.light import cast_shadow, contact_row, contact_shadow, darken, surround_shadow
+from resources.imaging.shadow import contact_row
 
 Rgb = NDArray[np.uint8]
 Rgba = NDArray[np.uint8]

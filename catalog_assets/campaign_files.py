@@ -19,7 +19,7 @@ from pydantic import Field, field_validator, model_validator
 
 from catalog_assets.settings import SettingsError, Strict, parse_yaml
 from resources.products import Product
-from resources.scenes.templates import load_templates
+from resources.scenes.templates import Crop, SceneTemplate, crop_size, load_templates
 
 SHIPPED = Path(__file__).parent / "campaigns"
 FOLDER_VARIABLE = "CATALOG_CAMPAIGNS"
@@ -31,9 +31,14 @@ Day = str
 
 
 class Scene(Strict):
-    """One scene of a campaign: a template, and how many candidates to make of it (None: as catalog.yaml says)."""
+    """One scene of a campaign: a template, the crop, and how many candidates to make of it.
+
+    crop: square, portrait (4:5) or landscape (16:9); none: the template's first. candidates: none: as the template
+    says, else as catalog.yaml says.
+    """
 
     template: str
+    crop: Crop | None = None
     candidates: int | None = Field(None, ge=1, le=16)
 
     @field_validator("template")
@@ -43,6 +48,32 @@ class Scene(Strict):
         if value not in known:
             raise ValueError(f"no scene template of that name, known are {', '.join(known)}")
         return value
+
+    @model_validator(mode="after")
+    def _crop_is_composed_for(self) -> Scene:
+        crops = load_templates()[self.template].crops
+        if self.crop is not None and self.crop not in crops:
+            raise ValueError(f"{self.template} is not composed for {self.crop}, choose {', '.join(crops)}")
+        return self
+
+    @property
+    def look(self) -> SceneTemplate:
+        """The template itself."""
+        return load_templates()[self.template]
+
+    @property
+    def shape(self) -> Crop:
+        """The crop that is made."""
+        return self.crop or self.look.crops[0]
+
+    @property
+    def name(self) -> str:
+        """What records and files call the scene: the template, and the crop where it is not the template's first."""
+        return self.template if self.shape == self.look.crops[0] else f"{self.template}-{self.shape}"
+
+    def size(self, side: int) -> tuple[int, int]:
+        """Width and height in pixels of a picture whose longer side is `side`."""
+        return crop_size(self.shape, side)
 
 
 class Campaign(Strict):
@@ -107,9 +138,9 @@ class Campaign(Strict):
 
     @model_validator(mode="after")
     def _scenes_differ(self) -> Campaign:
-        names = [scene.template for scene in self.scenes]
+        names = [scene.name for scene in self.scenes]
         if len(names) != len(set(names)):
-            raise ValueError("a scene template is listed twice, list it once with more candidates")
+            raise ValueError("a scene template is listed twice, list it once with more candidates or in another crop")
         if self.first_day and self.last_day and len(self.first_day) != len(self.last_day):
             raise ValueError("from and until must both be YYYY-MM-DD or both MM-DD")
         if self.first_day and self.last_day and len(self.first_day) == 10 and self.first_day > self.last_day:

@@ -38,6 +38,15 @@ root_option = click.option(
 sku_option = click.option("--sku", "skus", multiple=True, help="Only this SKU; may be given several times.")
 
 
+def shown(function: Callable[P, None]) -> Callable[P, None]:
+    """The options that say how a product is shown, as catalog.csv does for a whole catalog."""
+    pose = click.option(
+        "--pose", default="standing", show_default=True, type=click.Choice(["standing", "flat", "hanging"])
+    )
+    height = click.option("--height-cm", type=click.FloatRange(0.1, 1000), help="The product's real height.")
+    return pose(height(function))
+
+
 class OneLineGroup(click.Group):
     """Click's group, but what is wrong with a call is told in one line, like everything that keeps us from running."""
 
@@ -282,13 +291,44 @@ def cutout(photos: Sequence[str], output: str, engine: str, correction: str, exp
 @click.argument("cutout", type=click.Path(exists=True, dir_okay=False))
 @click.option("--scene", required=True, help="Name of a scene template.")
 @click.option("--seed", default=1, show_default=True, help="Another seed, another picture.")
+@click.option("--crop", type=click.Choice(["square", "portrait", "landscape"]), help="Default: the template's first.")
+@shown
+@click.option("--side", default=1600, show_default=True, type=click.IntRange(200, 4096), help="Longer side in pixels.")
+@click.option("--harmonise/--no-harmonise", default=True, show_default=True, help="Match the product to the light.")
 @click.option("-o", "--output", required=True, type=click.Path(dir_okay=False), help="PNG, WebP or JPEG file.")
 @command
-def compose(cutout: str, scene: str, seed: int, output: str) -> int:
+def compose(
+    cutout: str,
+    scene: str,
+    seed: int,
+    crop: str | None,
+    pose: str,
+    height_cm: float | None,
+    side: int,
+    harmonise: bool,
+    output: str,
+) -> int:
     """Put a cut-out (PNG with alpha) into a scene."""
-    from catalog_assets.single import compose_file
+    from catalog_assets.composing import Wish, compose_file
 
-    return _lines([compose_file(Path(cutout), scene, seed, Path(output), _engines())])
+    wish = Wish(seed, crop, pose, height_cm, side, harmonise)  # type: ignore[arg-type] # click checked the words
+    return _lines([compose_file(Path(cutout), scene, Path(output), _engines(), wish)])
+
+
+@cli.command()
+@click.argument("cutout", type=click.Path(exists=True, dir_okay=False))
+@click.option("--season", default="", help="Only the plates of this season (any: those for all seasons).")
+@click.option("--seed", default=1, show_default=True, help="Another seed, other pictures.")
+@shown
+@click.option("--tile", default=480, show_default=True, type=click.IntRange(200, 1600), help="Side of a picture.")
+@click.option("-o", "--output", required=True, type=click.Path(dir_okay=False), help="PNG, WebP or JPEG file.")
+@command
+def sheet(cutout: str, season: str, seed: int, pose: str, height_cm: float | None, tile: int, output: str) -> int:
+    """Put a cut-out (PNG with alpha) onto every plate of the studio that suits it: one sheet, for the eye."""
+    from catalog_assets.composing import Wish, sheet_file
+
+    wish = Wish(seed, None, pose, height_cm, tile, True)  # type: ignore[arg-type] # click checked the words
+    return _lines([sheet_file(Path(cutout), season, Path(output), wish)])
 
 
 @cli.command()
@@ -614,7 +654,7 @@ def campaigns() -> int:
         dates = f"{campaign.first_day or 'always'} to {campaign.last_day or 'open'}" if limited else "all year"
         state = "active" if campaign.is_active(now) else "not in season"
         period = f", period {campaign.last_period(now)}" if campaign.rotation != "none" else ""
-        scenes = ", ".join(scene.template for scene in campaign.scenes)
+        scenes = ", ".join(scene.name for scene in campaign.scenes)
         _say(
             f"{campaign.name}: {campaign.title} ({dates}, {state}{period}); scenes {scenes}; "
             f"schedule {campaign.schedule or 'none'} {campaign.timezone}; for {', '.join(campaign.marketplaces)}"

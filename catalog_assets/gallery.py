@@ -363,10 +363,12 @@ def _choices(dossier: Dossier, mask: Record, depth: int) -> list[Figure]:
 
 def _final(dossier: Dossier, record: Record, depth: int) -> Figure:
     scene = str(record.facts.get("scene", record.name))
-    template = load_templates().get(scene)
+    template = load_templates().get(str(record.facts.get("template", scene)))
     current = record.inputs.get("cutout") in dossier.cutouts
     numbers = _verdict_numbers(record, "fidelity")
     candidates = record.facts.get("candidates", [])
+    if record.facts.get("plate"):
+        numbers.append(("plate", str(record.facts["plate"])))
     if candidates:
         numbers.append(("best of", f"{len(candidates)}, attempt {record.facts['attempt']}"))
     return Figure(

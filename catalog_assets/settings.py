@@ -91,7 +91,12 @@ class Settings(Strict):
     matte: dict[str, float] = Field(default_factory=dict, description="Thresholds of the matte gate, by name.")
     fidelity: dict[str, float] = Field(default_factory=dict, description="Thresholds of the fidelity gate.")
     candidates: int = Field(2, ge=1, le=16, description="Candidates a scene, where a campaign does not say.")
-    scene_size: int = Field(1600, ge=500, le=4096, description="Side of a scene, in pixels.")
+    scene_size: int = Field(1600, ge=500, le=4096, description="Longer side of a scene, in pixels.")
+    harmonise: bool = Field(
+        True,
+        description="Match products to the light of their scene, within mean dE2000 1.0 and ab shift 1.5; "
+        "false: their pixels stay as they are.",
+    )
     threads: int = Field(2, ge=1, le=64, description="SKUs worked on at once in one run.")
     image_base_url: str = Field(
         "https://images.example.com/",

@@ -1,4 +1,4 @@
-"""Single pictures from the command line: cut out, compose, judge, comply. Results are plain JSON-ready values."""
+"""Single pictures from the command line: cut out, judge, comply. Results are plain JSON-ready values."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from resources.engines import Engines
 from resources.imaging.alpha import make_cutout
 from resources.imaging.correction import GENTLE, OFF, Correction, CorrectionLimits, apply, estimate
 from resources.imaging.decode import Limits, Photo, decode_photo
-from resources.imaging.encode import jpeg, png_rgba, preview, webp_lossless
+from resources.imaging.encode import png_rgba, preview
 from resources.matting.engine import Matte
 from resources.matting.explain import explain_panel
 from resources.matting.gate import default_thresholds, judge_matte
@@ -126,7 +126,7 @@ def _cut_out(job: _Job, engine: Any, correction: CorrectionLimits, started: floa
     picture, corrected = _corrected(original, correction)
     name, matte = _matte(picture, engine)
     verdict = judge_matte(matte.measures, default_thresholds(matte.made_by))
-    rgba = _cutout(picture, matte.alpha)
+    rgba = cutout_of(picture, matte.alpha)
     notes = [*original.notes, *corrected.notes, *matte.notes]
     if job.panel is not None:
         panel = explain_panel(
@@ -186,7 +186,7 @@ def _matte(picture: Photo, engine: Any) -> tuple[str, Matte]:
     return engine.name, engine.segment([picture.rgb])[0]
 
 
-def _cutout(picture: Photo, alpha: Any) -> Any:
+def cutout_of(picture: Photo, alpha: Any) -> Any:
     """HxWx4 with straight alpha. A file that is a cut-out already keeps its own colours, as in the product line."""
     return np.dstack([picture.rgb, alpha]) if picture.alpha is not None else make_cutout(picture.rgb, alpha)
 
@@ -204,51 +204,6 @@ def _rejected_line(photo: Path, engine: Any, why: Rejection, started: float) -> 
         "notes": [],
         "correction": {},
     }
-
-
-def compose_file(cutout: Path, scene: str, seed: int, output: Path, engines: Engines) -> dict[str, Any]:
-    """Put a cut-out into a scene and write the picture.
-
-    Raises SettingsError for an unknown scene, extension or engine, or if the output is the cut-out itself.
-    """
-    from resources.scenes.engine import SceneJob, scene_seed
-    from resources.scenes.templates import load_templates
-
-    templates = load_templates()
-    if scene not in templates:
-        raise SettingsError(f"no scene named {scene!r}; known are {', '.join(sorted(templates))}")
-    writers = {".png": _png, ".webp": webp_lossless, ".jpg": jpeg, ".jpeg": jpeg}
-    if output.suffix.lower() not in writers:
-        raise SettingsError(f"{output.name}: the name must end with {', '.join(writers)}")
-    if output.resolve() == cutout.resolve():
-        raise SettingsError(f"{output.name} is the cut-out itself, and would be overwritten; give another name with -o")
-    engine = known(engines.scene_engine)
-    picture = read_picture(cutout, ANY_PICTURE)
-    if isinstance(picture, Rejection):
-        return {"file": str(cutout), "status": "rejected", "reason": picture.code, "message": picture.message}
-    if picture.alpha is None:
-        return {
-            "file": str(cutout),
-            "status": "rejected",
-            "reason": "no_transparency",
-            "message": "This picture has no transparent border, so it is no cut-out. Make one with `catalog cutout`.",
-        }
-    job = SceneJob(_cutout(picture, picture.alpha), templates[scene], scene_seed(cutout.stem, scene, seed))
-    candidate = engine.compose([job])[0]
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_bytes(writers[output.suffix.lower()](candidate.rgb))
-    return {
-        "file": str(output),
-        "status": "made",
-        "engine": engine.name,
-        "scene": scene,
-        "seed": seed,
-        "notes": list(candidate.notes),
-    }
-
-
-def _png(rgb: Any) -> bytes:
-    return png_rgba(np.dstack([rgb, np.full(rgb.shape[:2], 255, np.uint8)]))
 
 
 def judge_files(

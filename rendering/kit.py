@@ -264,6 +264,25 @@ def text(
     return link(bpy.data.objects.new(name, curve))
 
 
+def grid_faces(rows: int, columns: int) -> np.ndarray:
+    """Quads of a grid of points that are given row by row."""
+    first = (np.arange(rows - 1)[:, None] * columns + np.arange(columns - 1)[None, :]).ravel()
+    return np.stack([first, first + 1, first + columns + 1, first + columns], axis=-1)
+
+
+def field(
+    name: str,
+    xs: np.ndarray,
+    ys: np.ndarray,
+    height: Callable[[np.ndarray, np.ndarray], np.ndarray],
+    material: bpy.types.Material,
+) -> bpy.types.Object:
+    """A height field over two axes, which may be of uneven steps."""
+    x, y = np.meshgrid(xs, ys)
+    verts = np.stack([x, y, height(x, y)], axis=-1).reshape(-1, 3)
+    return mesh_object(name, verts, grid_faces(len(ys), len(xs)).tolist(), material, sharp_angle=180)
+
+
 def grid(
     name: str,
     size: float,
@@ -273,12 +292,7 @@ def grid(
 ) -> bpy.types.Object:
     """A square height field around the origin."""
     axis = np.linspace(-size / 2, size / 2, count)
-    x, y = np.meshgrid(axis, axis)
-    verts = np.stack([x, y, height(x, y)], axis=-1).reshape(-1, 3)
-    row = np.arange(count - 1)
-    first = (row[:, None] * count + row[None, :]).ravel()
-    faces = np.stack([first, first + 1, first + count + 1, first + count], axis=-1)
-    return mesh_object(name, verts, faces.tolist(), material, sharp_angle=180)
+    return field(name, axis, axis, height, material)
 
 
 def value_noise(x: np.ndarray, y: np.ndarray, seed: int) -> np.ndarray:

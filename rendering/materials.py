@@ -36,7 +36,7 @@ def principled(name: str, color: str, **inputs: float) -> bpy.types.Material:
     """A plain Principled material; `color` is an sRGB code."""
     material = bpy.data.materials.new(name)
     material.use_nodes = True
-    shader = _shader(material)
+    shader = shader_of(material)
     shader.inputs["Base Color"].default_value = (*hex_color(color), 1)
     for key, value in inputs.items():
         shader.inputs[INPUTS[key]].default_value = value
@@ -45,7 +45,8 @@ def principled(name: str, color: str, **inputs: float) -> bpy.types.Material:
     return material
 
 
-def _shader(material: bpy.types.Material) -> bpy.types.Node:
+def shader_of(material: bpy.types.Material) -> bpy.types.Node:
+    """The Principled node of a material."""
     return material.node_tree.nodes["Principled BSDF"]
 
 
@@ -66,15 +67,16 @@ def _noise(
     return noise
 
 
-def _ramp(material: bpy.types.Material, stops: Sequence[tuple[float, str]]) -> bpy.types.Node:
-    ramp = material.node_tree.nodes.new("ShaderNodeValToRGB")
-    elements = ramp.color_ramp.elements
+def ramp(owner: bpy.types.Material | bpy.types.World, stops: Sequence[tuple[float, str]]) -> bpy.types.Node:
+    """A colour ramp through the stops: positions, each with an sRGB code."""
+    made = owner.node_tree.nodes.new("ShaderNodeValToRGB")
+    elements = made.color_ramp.elements
     while len(elements) < len(stops):
         elements.new(0.5)
     for element, (position, color) in zip(elements, stops, strict=True):
         element.position = position
         element.color = (*hex_color(color), 1)
-    return ramp
+    return made
 
 
 def add_bump(
@@ -92,7 +94,7 @@ def add_bump(
     bump.inputs["Strength"].default_value = strength
     bump.inputs["Distance"].default_value = depth
     tree.links.new(_noise(material, scale, stretch, detail).outputs["Fac"], bump.inputs["Height"])
-    normal = _shader(material).inputs["Normal"]
+    normal = shader_of(material).inputs["Normal"]
     if normal.links:
         tree.links.new(normal.links[0].from_socket, bump.inputs["Normal"])
     tree.links.new(bump.outputs["Normal"], normal)
@@ -118,7 +120,7 @@ def add_weave(material: bpy.types.Material, threads: float, strength: float = 0.
     bump.inputs["Strength"].default_value = strength
     bump.inputs["Distance"].default_value = 0.01
     tree.links.new(add.outputs["Value"], bump.inputs["Height"])
-    tree.links.new(bump.outputs["Normal"], _shader(material).inputs["Normal"])
+    tree.links.new(bump.outputs["Normal"], shader_of(material).inputs["Normal"])
     return material
 
 
@@ -132,10 +134,10 @@ def add_tint(
     distortion: float = 0,
 ) -> bpy.types.Material:
     """Colour by noise through a ramp."""
-    ramp = _ramp(material, stops)
+    color = ramp(material, stops)
     links = material.node_tree.links
-    links.new(_noise(material, scale, stretch, detail, distortion).outputs["Fac"], ramp.inputs["Fac"])
-    links.new(ramp.outputs["Color"], _shader(material).inputs["Base Color"])
+    links.new(_noise(material, scale, stretch, detail, distortion).outputs["Fac"], color.inputs["Fac"])
+    links.new(color.outputs["Color"], shader_of(material).inputs["Base Color"])
     return material
 
 
@@ -146,7 +148,7 @@ def add_roughness(material: bpy.types.Material, low: float, high: float, scale: 
     span.inputs["From Min"].default_value, span.inputs["From Max"].default_value = 0.3, 0.7
     span.inputs["To Min"].default_value, span.inputs["To Max"].default_value = low, high
     tree.links.new(_noise(material, scale, (1, 1, 1), 5).outputs["Fac"], span.inputs["Value"])
-    tree.links.new(span.outputs["Result"], _shader(material).inputs["Roughness"])
+    tree.links.new(span.outputs["Result"], shader_of(material).inputs["Roughness"])
     return material
 
 
@@ -164,13 +166,13 @@ def by_height(
     mix = tree.nodes.new("ShaderNodeMath")
     mix.operation = "MULTIPLY_ADD"
     mix.inputs[1].default_value = wobble
-    ramp = _ramp(material, stops)
+    color = ramp(material, stops)
     tree.links.new(coords.outputs["Object"], split.inputs["Vector"])
     tree.links.new(split.outputs["Z"], scale.inputs[0])
     tree.links.new(_noise(material, 3.0, (1, 1, 1), 3).outputs["Fac"], mix.inputs[0])
     tree.links.new(scale.outputs["Value"], mix.inputs[2])
-    tree.links.new(mix.outputs["Value"], ramp.inputs["Fac"])
-    tree.links.new(ramp.outputs["Color"], _shader(material).inputs["Base Color"])
+    tree.links.new(mix.outputs["Value"], color.inputs["Fac"])
+    tree.links.new(color.outputs["Color"], shader_of(material).inputs["Base Color"])
     return material
 
 
@@ -189,7 +191,7 @@ def planks(
     """Boards laid side by side along x, each a little different, with dark joints."""
     material = wood(name, *colors, stretch=(0.3, 5, 5), roughness=roughness)
     tree = material.node_tree
-    shader = _shader(material)
+    shader = shader_of(material)
     grain = shader.inputs["Base Color"].links[0].from_socket
     brick = tree.nodes.new("ShaderNodeTexBrick")
     coords = tree.nodes.new("ShaderNodeTexCoord")
@@ -232,7 +234,7 @@ def tiles(name: str, color: str, joint: str, size: tuple[float, float], offset: 
     bump.invert = True
     bump.inputs["Strength"].default_value = 0.6
     bump.inputs["Distance"].default_value = 0.03
-    shader = _shader(material)
+    shader = shader_of(material)
     tree.links.new(coords.outputs["Object"], turn.inputs["Vector"])
     tree.links.new(turn.outputs["Vector"], brick.inputs["Vector"])
     tree.links.new(brick.outputs["Color"], shader.inputs["Base Color"])
@@ -253,7 +255,7 @@ def printed(name: str, picture: Image.Image, **inputs: float) -> bpy.types.Mater
     node.image = image
     # Interpolating past the border would pull in the colour of the opposite edge of the label.
     node.extension = "EXTEND"
-    material.node_tree.links.new(node.outputs["Color"], _shader(material).inputs["Base Color"])
+    material.node_tree.links.new(node.outputs["Color"], shader_of(material).inputs["Base Color"])
     return material
 
 
@@ -267,7 +269,7 @@ def glass(name: str, color: str = "#ffffff", roughness: float = 0.0) -> bpy.type
     mix = tree.nodes.new("ShaderNodeMixShader")
     # Caustics are off (they never get clean on a CPU); without this the glass would cast a black shadow.
     tree.links.new(path.outputs["Is Shadow Ray"], mix.inputs["Fac"])
-    tree.links.new(_shader(material).outputs["BSDF"], mix.inputs[1])
+    tree.links.new(shader_of(material).outputs["BSDF"], mix.inputs[1])
     tree.links.new(clear.outputs["BSDF"], mix.inputs[2])
     tree.links.new(mix.outputs["Shader"], tree.nodes["Material Output"].inputs["Surface"])
     return material

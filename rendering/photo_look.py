@@ -32,7 +32,7 @@ def _to_linear(rgb: np.ndarray) -> np.ndarray:
     return np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
 
 
-def _to_display(rgb: np.ndarray) -> np.ndarray:
+def to_display(rgb: np.ndarray) -> np.ndarray:
     rgb = np.clip(rgb, 0, 1)
     return np.where(rgb <= 0.0031308, rgb * 12.92, 1.055 * rgb ** (1 / 2.4) - 0.055)
 
@@ -67,7 +67,7 @@ def develop(render: Image.Image, look: PhotoLook, seed: int) -> Image.Image:
     linear = _to_linear(np.asarray(soft, dtype=np.float64) / 255)
     balance = np.array([1 + look.warmth, 1 + look.tint, 1 - look.warmth])
     height, width = linear.shape[:2]
-    display = _to_display(linear * balance * look.gain * _vignette(height, width, look.vignette))
+    display = to_display(linear * balance * look.gain * _vignette(height, width, look.vignette))
     display = _punch(display, look)
     # Shadows are noisier than lights: less light, the same electronics.
     shade = 1.25 - 0.7 * display.mean(axis=2, keepdims=True)

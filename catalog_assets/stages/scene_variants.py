@@ -5,16 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import get_args
+from typing import Any
 
-from catalog_assets.campaign_files import Campaign
+from catalog_assets.campaign_files import Campaign, Scene
 from catalog_assets.context import RunContext
 from catalog_assets.records import EngineRef, Record, Shelf, campaign_shelf, fingerprint
 from catalog_assets.stage import Stage, StageResult, any_new, summarise
 from catalog_assets.stages.cutout import current_cutouts
 from resources.imaging.encode import preview, webp_lossless
-from resources.scenes.engine import Candidate, Pose, SceneJob, scene_seed
-from resources.scenes.templates import SceneTemplate, load_templates
+from resources.scenes.categories import usual_for
+from resources.scenes.engine import Candidate, SceneJob, scene_seed
 
 
 @dataclass(frozen=True)
@@ -22,28 +22,26 @@ class Variant:
     """One candidate that a campaign wants of a cut-out."""
 
     cutout: Record
-    template: SceneTemplate
+    scene: Scene
     number: int
     attempt: int
     seed: int
 
     @property
     def name(self) -> str:
-        return f"{self.cutout.name}.{self.template.name}.c{self.number}.a{self.attempt}"
+        return f"{self.cutout.name}.{self.scene.name}.c{self.number}.a{self.attempt}"
 
 
 class SceneVariants(Stage):
     """Seeded candidates for the main view: the same SKU, scene, attempt and period give the same pictures."""
 
     asset = "scene_variants"
-    code_version = "1"
+    code_version = "2"
 
     def __init__(self, context: RunContext, campaign: Campaign, period: str) -> None:
         self.context = context
         self.campaign = campaign
         self.period = period
-        templates = load_templates()
-        self.scenes = [(templates[scene.template], scene.candidates) for scene in campaign.scenes]
 
     def run(self, skus: Sequence[str]) -> list[StageResult]:
         return [self._variants(sku) for sku in skus]
@@ -76,19 +74,19 @@ class SceneVariants(Stage):
 
     def _wanted(self, cutout: Record, attempt: int) -> Iterator[list[Variant]]:
         """The candidates of each scene."""
-        for template, candidates in self.scenes:
-            count = candidates or self.context.settings.candidates
+        for scene in self.campaign.scenes:
+            count = scene.candidates or scene.look.candidates or self.context.settings.candidates
             yield [
                 Variant(
                     cutout,
-                    template,
+                    scene,
                     number,
                     attempt,
                     seed=scene_seed(
                         cutout.sku,
                         cutout.name,
                         self.campaign.name,
-                        template.name,
+                        scene.name,
                         number,
                         attempt,
                         self.period,
@@ -109,7 +107,7 @@ class SceneVariants(Stage):
             started = time.perf_counter()
             engine = self.context.engines.scene_engine(self.campaign.engine)
             candidates = engine.compose(
-                [scene_job(self.context, variant.cutout, variant.template, variant.seed) for variant in missing]
+                [scene_job(self.context, variant.cutout, variant.scene, variant.seed) for variant in missing]
             )
             seconds = (time.perf_counter() - started) / len(missing)
             for variant, candidate in zip(missing, candidates, strict=True):
@@ -126,9 +124,9 @@ class SceneVariants(Stage):
             fingerprint=fingerprint(
                 {
                     "cutout": variant.cutout.files["cutout"].sha256,
-                    "template": variant.template.model_dump(mode="json"),
-                    "size": self.context.settings.scene_size,
-                    "pose": pose_of(self.context, variant.cutout.sku),
+                    "template": variant.scene.look.model_dump(mode="json"),
+                    "size": variant.scene.size(self.context.settings.scene_size),
+                    **shown_as(self.context, variant.cutout.sku),
                     "seed": variant.seed,
                     "engine": [engine.name, engine.revision],
                     "code": self.code_version,
@@ -137,7 +135,8 @@ class SceneVariants(Stage):
             inputs={"base": base, "cutout": variant.cutout.files["cutout"].sha256},
             facts={
                 "view": variant.cutout.name,
-                "scene": variant.template.name,
+                "scene": variant.scene.name,
+                "template": variant.scene.template,
                 "candidate": variant.number,
                 "attempt": variant.attempt,
                 "seed": variant.seed,
@@ -157,29 +156,34 @@ class SceneVariants(Stage):
             replace(
                 blank,
                 files=files,
-                facts={**blank.facts, "placement": asdict(candidate.placement)},
+                facts={**blank.facts, "placement": asdict(candidate.placement), **candidate.facts},
+                measures={"harmony_delta_e": candidate.harmony.delta_e, "harmony_ab_shift": candidate.harmony.ab_shift},
                 notes=candidate.notes,
                 seconds=round(seconds, 4),
             )
         )
 
 
-def scene_job(context: RunContext, cutout: Record, template: SceneTemplate, seed: int) -> SceneJob:
+def scene_job(context: RunContext, cutout: Record, scene: Scene, seed: int) -> SceneJob:
     """What an engine is asked for: everything that decides a candidate's pixels."""
-    size = context.settings.scene_size
     return SceneJob(
         cutout=context.rgba(cutout.files["cutout"]),
-        template=template,
+        template=scene.look,
         seed=seed,
-        size=(size, size),
-        pose=pose_of(context, cutout.sku),
+        size=scene.size(context.settings.scene_size),
+        **shown_as(context, cutout.sku),
     )
 
 
-def pose_of(context: RunContext, sku: str) -> Pose:
-    """How the product lies or stands, as catalog.csv says; standing where it says nothing."""
-    pose = context.products.get(sku).pose
-    return pose if pose in get_args(Pose) else "standing"  # type: ignore[return-value]
+def shown_as(context: RunContext, sku: str) -> dict[str, Any]:
+    """How a product is shown: its pose and height, as catalog.csv says or as is usual for its category."""
+    product = context.products.get(sku)
+    usual = usual_for(product.category)
+    return {
+        "pose": product.pose or usual.pose,
+        "height_cm": product.height_cm or usual.height_cm,
+        "harmonise": context.settings.harmonise,
+    }
 
 
 def set_aside(asset: str, sku: str, context: RunContext, campaign: Campaign, *, ready: bool) -> StageResult | None:

@@ -11,7 +11,7 @@ from dataclasses import asdict, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from catalog_assets.campaign_files import Campaign
+from catalog_assets.campaign_files import Campaign, Scene
 from catalog_assets.context import RunContext
 from catalog_assets.records import FileRef, Record, Shelf, campaign_shelf, fingerprint, read_file
 from catalog_assets.settings import adjusted
@@ -19,10 +19,10 @@ from catalog_assets.stage import Stage, StageResult, any_new, summarise
 from catalog_assets.stages.cutout import current_cutouts
 from catalog_assets.stages.scene_variants import SceneVariants, scene_job, set_aside
 from resources.imaging.encode import read_rgb, thumbnail_jpeg
+from resources.imaging.harmonise import Harmony
 from resources.quality.fidelity import FidelityThresholds, judge
 from resources.quality.ranking import Ranker, Ranking, ranker
 from resources.scenes.engine import Candidate, Placement, on_canvas, scaled_product
-from resources.scenes.templates import SceneTemplate, load_templates
 from resources.verdicts import Rejection, Verdict
 
 # One accepted final in so many shows its thumbnail in the UI; the event store pays for every one.
@@ -35,12 +35,13 @@ class ScoredFinals(Stage):
     """One final a scene, with the verdict on every candidate. Fails closed: no accepted candidate, no final."""
 
     asset = "scored_finals"
-    code_version = "1"
+    code_version = "2"
     check = "fidelity"
 
     def __init__(self, context: RunContext, campaign: Campaign) -> None:
         self.context = context
         self.campaign = campaign
+        self.scenes = {scene.name: scene for scene in campaign.scenes}
         defaults = adjusted(FidelityThresholds(), context.settings.fidelity, "catalog.yaml: fidelity")
         self.thresholds = adjusted(defaults, campaign.fidelity, f"campaign {campaign.name}: fidelity")
         self.ranker: Ranker = ranker(RANKER)
@@ -88,9 +89,10 @@ class ScoredFinals(Stage):
         started = time.perf_counter()
         rgba = self.context.rgba(cutout.files["cutout"])
         pictures = [self._candidate(record, rgba) for record in candidates]
-        template = load_templates()[scene]
+        wanted_scene = self.scenes[scene]
+        template = wanted_scene.look
         verdicts = [
-            self._verdict(cutout, template, record, picture)
+            self._verdict(cutout, wanted_scene, record, picture)
             for record, picture in zip(candidates, pictures, strict=True)
         ]
         rankings = self.ranker.rank(pictures, [template] * len(pictures), verdicts)
@@ -110,8 +112,10 @@ class ScoredFinals(Stage):
             measures={"fidelity": round(verdict.score, 6)},
             facts={
                 "scene": scene,
+                "template": template.name,
                 "view": cutout.name,
                 "kind": candidates[best].facts["kind"],
+                "plate": candidates[best].facts.get("plate", ""),
                 "chosen": candidates[best].name,
                 "attempt": candidates[best].facts["attempt"],
                 "ranker": RANKER,
@@ -124,7 +128,7 @@ class ScoredFinals(Stage):
         )
         return shelf.save(record)
 
-    def _verdict(self, cutout: Record, template: SceneTemplate, record: Record, picture: Candidate) -> Verdict:
+    def _verdict(self, cutout: Record, scene: Scene, record: Record, picture: Candidate) -> Verdict:
         """The judge's word on a candidate. Growth that it only suspects is settled against the scene itself."""
         rgba = self.context.rgba(cutout.files["cutout"])
 
@@ -136,13 +140,14 @@ class ScoredFinals(Stage):
                 placement=picture.placement,
                 thresholds=self.thresholds,
                 backdrop=backdrop,
+                harmony=picture.harmony,
             )
 
         verdict = say(None)
         if verdict.decided_by != "expansion":
             return verdict
         engine = self.context.engines.scene_engine(self.campaign.engine)
-        backdrop = engine.backdrop(scene_job(self.context, cutout, template, record.facts["seed"]))
+        backdrop = engine.backdrop(scene_job(self.context, cutout, scene, record.facts["seed"]))
         return verdict if backdrop is None else say(backdrop)
 
     def _candidate(self, record: Record, cutout: NDArray[np.uint8]) -> Candidate:
@@ -150,7 +155,7 @@ class ScoredFinals(Stage):
         rgb = self.context.rgb(record.files["picture"])
         placement = Placement(**record.facts["placement"])
         layer = on_canvas(scaled_product(cutout, placement.scale), placement, (rgb.shape[1], rgb.shape[0]))
-        return Candidate(rgb=rgb, alpha=layer[..., 3], placement=placement)
+        return Candidate(rgb=rgb, alpha=layer[..., 3], placement=placement, harmony=_harmony(record))
 
     def _thumbnail(self, sku: str, records: Sequence[Record]) -> bytes | None:
         """A small picture of a final that was stopped, or of a sample of the accepted ones."""
@@ -168,7 +173,7 @@ def current_candidates(
     """The candidates of the last attempt at the current cut-out, by scene and in order; empty if there are none."""
     if cutout is None:
         return {}
-    wanted = {scene.template for scene in campaign.scenes}
+    wanted = {scene.name for scene in campaign.scenes}
     made = [
         record
         for record in campaign_shelf(context.store, campaign.name, SceneVariants.asset, sku).records()
@@ -180,6 +185,12 @@ def current_candidates(
         if record.facts["attempt"] == last:
             scenes[record.facts["scene"]].append(record)
     return dict(scenes)
+
+
+def _harmony(candidate: Record) -> Harmony:
+    """What the engine says it did to the product's colours."""
+    said = candidate.facts.get("harmony")
+    return Harmony(**{**said, "gain": tuple(said["gain"])}) if said else Harmony()
 
 
 def _final_files(candidate: Record) -> Mapping[str, FileRef]:

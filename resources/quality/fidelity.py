@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resources.imaging.colour import delta_e_2000, rgb_to_lab
+from resources.imaging.harmonise import MOST_AB_SHIFT, MOST_DELTA_E, UNTOUCHED, Harmony, beyond_ring, with_gain
 from resources.quality.registration import Aligned, NotFound, Registration, align, register
 from resources.scenes.engine import Placement, on_canvas, product_box, scaled_product
 from resources.verdicts import Decision, Measure, Verdict, measure
@@ -32,6 +33,8 @@ _BLOCK = 0.06  # a block, share of that side
 # Share of a block that the product must cover to be judged there. Structure needs more pixels than colour does.
 _STRUCTURE_COVER, _COLOUR_COVER = 0.5, 0.25
 _OPAQUE = 242  # alpha from which a photo's pixel is the product alone
+# A shadow leaves at least so much of the scene's lightness (L + 16, that is the cube root of its light).
+_DEEPEST_SHADOW = 0.55
 _MIN_PIXELS = 150  # fewer say nothing
 _KNOWN_FEATURES = 60  # with so many points of its own a product is found if it is there
 
@@ -94,13 +97,15 @@ def judge(
     placement: Placement | None,
     thresholds: FidelityThresholds | None = None,
     backdrop: U8 | None = None,
+    harmony: Harmony | None = None,
 ) -> Verdict:
     """Say whether the product of a photo is still the same in a final picture.
 
     original_rgb: HxWx3 uint8 (with a placement: the cut-out's own colours). matte_alpha: HxW uint8. final_rgb: any
     size. placement: where the cut-out was put, or None to find it. backdrop: the final picture's scene without the
-    product, if known; growth of the product is then measured against it. The score is 0 to 1, at least 0.5 exactly
-    when accepted.
+    product, if known; growth of the product is then measured against it. harmony: what was done to the colours of a
+    product that was put down by us; beside that and the ring of light no pixel may differ. The score is 0 to 1, at
+    least 0.5 exactly when accepted.
     ValueError if photo and matte differ in size, or a known placement does not touch the picture.
     """
     if original_rgb.shape[:2] != matte_alpha.shape:
@@ -109,7 +114,8 @@ def judge(
     if not matte_alpha.any():
         return _unjudged("no_product", "The matte is empty: there is no product to compare.", _HINT_MATTE)
     if placement is not None:
-        return _judge_placed(original_rgb, matte_alpha, final_rgb, placement, limits, backdrop)
+        done = harmony or UNTOUCHED
+        return _judge_placed(original_rgb, matte_alpha, final_rgb, placement, limits, backdrop, done)
     return _judge_found(original_rgb, matte_alpha, final_rgb, limits, backdrop)
 
 
@@ -117,7 +123,13 @@ def judge(
 
 
 def _judge_placed(
-    rgb: U8, alpha: U8, final: U8, placement: Placement, limits: FidelityThresholds, backdrop: U8 | None
+    rgb: U8,
+    alpha: U8,
+    final: U8,
+    placement: Placement,
+    limits: FidelityThresholds,
+    backdrop: U8 | None,
+    harmony: Harmony,
 ) -> Verdict:
     product = scaled_product(np.dstack([rgb, alpha]), placement.scale)
     layer = on_canvas(product, placement, final.shape[1::-1])
@@ -126,12 +138,25 @@ def _judge_placed(
         raise ValueError(f"placement {placement} lies outside the picture of {final.shape[1]}x{final.shape[0]}")
     if np.count_nonzero(solid) < _MIN_PIXELS:
         return _unjudged("solid_pixels", *_TOO_THIN, value=float(np.count_nonzero(solid)))
-    changed = float(np.any(layer[..., :3] != final, axis=2)[solid].mean())
+    kept = beyond_ring(solid, harmony.ring)
+    changed = float(np.any(with_gain(layer[..., :3], harmony.gain) != final, axis=2)[kept].mean())
     pair = _placed_pair(layer, final)
     checks = [_Check(measure("exact_pixels", changed, at_most=limits.changed_pixels), "rejected")]
-    checks += _identical(limits) if changed == 0 else _appearance(pair, limits)
+    if changed == 0 and harmony == UNTOUCHED:
+        checks += _identical(limits)
+    else:
+        checks += _appearance(pair, limits if harmony == UNTOUCHED else _harmonised(limits))
     checks += _growth(pair, limits, _placed_pair(layer, backdrop).shown if backdrop is not None else None)
     return _verdict(checks)
+
+
+def _harmonised(limits: FidelityThresholds) -> FidelityThresholds:
+    """The limits where a product was harmonised: never wider than what harmonising may do."""
+    return dataclasses.replace(
+        limits,
+        delta_e_mean=min(limits.delta_e_mean, MOST_DELTA_E),
+        ab_shift_review=min(limits.ab_shift_review, MOST_AB_SHIFT),
+    )
 
 
 def _judge_found(rgb: U8, alpha: U8, final: U8, limits: FidelityThresholds, backdrop: U8 | None) -> Verdict:
@@ -338,6 +363,13 @@ def _foreign(shown: F32, scene: F32) -> NDArray[np.bool_]:
     return lighter | hue
 
 
+def _shaded(shown: F32, scene: F32) -> NDArray[np.bool_]:
+    """Where a picture is the scene with less light, as a cast shadow leaves it: darker, but not black, of one hue."""
+    share = (shown[..., 0] + 16) / (scene[..., 0] + 16)
+    hue = np.linalg.norm(shown[..., 1:] - scene[..., 1:] * np.clip(share, 0, 1)[..., None], axis=2)
+    return (share < 1) & (share > _DEEPEST_SHADOW) & (hue < 9)
+
+
 def _grown_guess(pair: Aligned) -> float:
     """Area of parts that hang on the outline, are not the background around, and look like the product.
 
@@ -349,7 +381,7 @@ def _grown_guess(pair: Aligned) -> float:
     beyond = distance >= 0.2 * pair.side
     shown = rgb_to_lab(cv2.GaussianBlur(pair.shown, (0, 0), 1.0))
     scene = _background_guess(shown, distance, pair.side)
-    apart = (ring | beyond) & (np.linalg.norm(shown - scene, axis=2) > 13)
+    apart = (ring | beyond) & (np.linalg.norm(shown - scene, axis=2) > 13) & ~_shaded(shown, scene)
     edges = _edge_strength(shown[..., 0])
     alike = _has_product_colour(shown, pair)
     least = 0.003 * float((pair.alpha > 127).sum())

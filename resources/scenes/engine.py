@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from resources.imaging.colour import resize_rgba
-from resources.scenes.templates import SceneTemplate
+from resources.imaging.harmonise import UNTOUCHED, Harmony
+from resources.scenes.templates import Pose, SceneTemplate
 
 U8 = NDArray[np.uint8]
-Pose = Literal["standing", "flat", "hanging"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,16 @@ class Box:
     @property
     def height(self) -> int:
         return self.bottom - self.top
+
+    def grown(self, share: float, size: tuple[int, int]) -> Box:
+        """The box with a border of a share of its longer side, inside a picture of size (width, height)."""
+        border = round(share * max(self.width, self.height))
+        return Box(
+            max(0, self.left - border),
+            max(0, self.top - border),
+            min(size[0], self.right + border),
+            min(size[1], self.bottom + border),
+        )
 
     def of(self, image: U8) -> U8:
         """The part of an image inside the box (a view)."""
@@ -55,7 +65,9 @@ class Placement:
 class SceneJob:
     """One picture to make: the cut-out (straight-alpha RGBA) in a template, by a seed, at size (width, height).
 
-    pose: "standing" on the floor, "flat" seen from above, "hanging" on the wall.
+    pose: "standing" on the floor, "flat" seen from above, "hanging" on the wall. height_cm: the product's real height,
+    None if nobody knows. harmonise: whether its colours may be matched to the scene, within narrow bounds. plate: the
+    one to take, whatever the template says, for an engine with plates.
     """
 
     cutout: U8
@@ -63,16 +75,24 @@ class SceneJob:
     seed: int
     size: tuple[int, int] = (1600, 1600)
     pose: Pose = "standing"
+    height_cm: float | None = None
+    harmonise: bool = True
+    plate: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One generated picture: rgb and the product's alpha, both of canvas size; snake_case notes."""
+    """One generated picture: rgb and the product's alpha, both of canvas size; snake_case notes.
+
+    harmony: what was done to the product's colours. facts: what else a record should tell of the scene (JSON-ready).
+    """
 
     rgb: U8
     alpha: U8
     placement: Placement
     notes: tuple[str, ...] = ()
+    harmony: Harmony = UNTOUCHED
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 SceneKind = Literal["procedural_scene", "photographed_scene", "generated_scene"]
@@ -83,9 +103,13 @@ class SceneEngine(Protocol):
     """One way to make scenes around a product."""
 
     name: str
-    revision: str
     device: str
     kind: SceneKind
+
+    @property
+    def revision(self) -> str:
+        """What changes when the same job would give other pictures."""
+        ...
 
     def compose(self, jobs: Sequence[SceneJob]) -> list[Candidate]:
         """Make one candidate a job, in order."""

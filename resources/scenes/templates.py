@@ -1,18 +1,25 @@
-"""Scene templates: how a scene looks, as data. A new look is a new entry in templates.yaml."""
+"""Scene templates: one look over a whole catalog, as data. A new look is a new entry in templates.yaml."""
 
 from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
 import numpy as np
 import yaml
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
-Colour = Annotated[str, StringConstraints(pattern=r"^#[0-9a-fA-F]{6}$")]
+from resources.scenes.plate import Season, load_plates
+
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Words = Annotated[str, StringConstraints(min_length=3, max_length=300)]
+Pose = Literal["standing", "flat", "hanging"]
+Crop = Literal["square", "portrait", "landscape"]
+
+KIND_OF_POSE = {"standing": "floor", "flat": "flat", "hanging": "wall"}
+ASPECTS: dict[Crop, tuple[int, int]] = {"square": (1, 1), "portrait": (4, 5), "landscape": (16, 9)}
 
 _TEMPLATES_FILE = Path(__file__).with_name("templates.yaml")
 
@@ -21,68 +28,92 @@ class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Light(_Part):
-    """Where the light comes from and how hard it is."""
+class PlateFamily(_Part):
+    """The plates of a look, by how a product is shown; candidates are spread over those that suit it."""
 
-    side: Literal["left", "right", "either"] = Field("either", description="side of the key light")
-    ambient: Share = Field(0.45, description="share of the light that comes from everywhere")
-    spot: Share = Field(0.2, description="glow on the wall behind the product")
-    vignette: Share = Field(0.15, description="loss of light in the corners")
-    window: Share = Field(0.0, description="strength of a window's pattern on floor and wall")
+    standing: tuple[str, ...] = Field(min_length=1)
+    flat: tuple[str, ...] = Field(min_length=1)
+    hanging: tuple[str, ...] = Field(min_length=1)
 
-
-class Shadow(_Part):
-    """How dark the product's shadow is, as the share of light it takes away."""
-
-    contact: Share = Field(0.55, description="tight dark line where the product stands")
-    soft: Share = Field(0.24, description="wide soft shadow away from the light")
-    tint: Colour = Field("#000000", description="colour of the light left in the shadow")
+    def of(self, pose: Pose) -> tuple[str, ...]:
+        """The names of the plates for a pose."""
+        names: tuple[str, ...] = getattr(self, pose)
+        return names
 
 
-class Bokeh(_Part):
-    """Lights far behind, out of focus."""
+class Composition(_Part):
+    """How a product sits in the picture; shares of the picture's sides.
 
-    colours: tuple[Colour, ...] = Field(description="colours of the lights")
-    count: int = Field(ge=1, le=120, description="number of lights")
-    strength: Share = Field(description="brightness of a light")
-    size: Share = Field(0.035, description="typical radius, share of the picture's shorter side")
+    fill: what the product may span, of a small one and of a large one. foot: row of a standing product's foot. aside:
+    how far its middle may lie from the picture's. zoom: how much of the plate is shown. margin: free at every border.
+    """
+
+    fill: tuple[Share, Share] = (0.54, 0.70)
+    foot: tuple[Share, Share] = (0.78, 0.82)
+    aside: Share = 0.03
+    zoom: tuple[Share, Share] = (0.92, 1.0)
+    margin: Share = 0.07
+
+    @model_validator(mode="after")
+    def _ranges(self) -> Self:
+        for name in ("fill", "foot", "zoom"):
+            low, high = getattr(self, name)
+            if not 0.1 <= low <= high:
+                raise ValueError(f"{name} must be two numbers, 0.1 <= low <= high <= 1, found {low}, {high}")
+        return self
+
+
+class PromptParts(_Part):
+    """What an engine that generates scenes is told; the product is described elsewhere and never changed."""
+
+    surface: Words
+    setting: Words
+    light: Words
+    lens: Words = "85 mm product photograph, natural perspective, shallow depth of field"
+    preservation: Words = "the product keeps its exact shape, colour, label and proportions; nothing covers it"
 
 
 class SceneTemplate(_Part):
-    """One look of a scene: colours, light, shadow, and how much of the picture the product fills.
+    """One look: family of plates, composition, crops, candidates, and the parts of a prompt.
 
-    stage "paper": seamless paper that sweeps from floor to wall. stage "table": a top in front of something
-    far away and out of focus. Colours are sRGB as they appear near the product, at full light.
+    candidates: how many a scene gets; none: as catalog.yaml says. crops: the aspects it is composed for, the first one
+    is taken where a campaign does not say.
     """
 
     name: str
     title: str = Field(description="what people read")
-    season: Literal["any", "spring", "summer", "autumn", "winter"] = "any"
-    mood: str = Field(description="a few words, for people and for prompts")
-    stage: Literal["paper", "table"] = "paper"
-    floor: Colour
-    wall: Colour = Field(description="the wall; of a table: the far background below")
-    wall_top: Colour | None = Field(None, description="top of the background; none: as `wall`")
-    hue_jitter: float = Field(0.0, ge=0.0, le=40.0, description="degrees a candidate's hue may turn")
-    gloss: Share = Field(0.0, description="how much the top mirrors the blurred background")
-    snow: Share = Field(0.0, description="relief of snow on the floor")
-    grain: float = Field(0.5, ge=0.0, le=3.0, description="film grain, sRGB levels (standard deviation)")
-    fill: tuple[Share, Share] = Field((0.54, 0.68), description="share of the picture the product fills")
-    light: Light = Light()
-    shadow: Shadow = Shadow()
-    bokeh: Bokeh | None = None
+    season: Season = "any"
+    mood: Words
+    plates: PlateFamily
+    composition: Composition = Composition()
+    crops: tuple[Crop, ...] = Field(("square", "portrait", "landscape"), min_length=1)
+    candidates: int | None = Field(None, ge=1, le=16)
+    prompt: PromptParts
 
     @model_validator(mode="after")
-    def _fill_is_a_range(self) -> Self:
-        low, high = self.fill
-        if not 0.1 <= low <= high <= 0.9:
-            raise ValueError(f"fill must be two numbers, 0.1 <= low <= high <= 0.9, found {self.fill}")
+    def _plates_are_there(self) -> Self:
+        known = load_plates()
+        for pose in get_args(Pose):
+            for name in self.plates.of(pose):
+                if name not in known:
+                    raise ValueError(f"plates.{pose}: there is no plate {name!r}")
+                if known[name].kind != KIND_OF_POSE[pose]:
+                    raise ValueError(f"plates.{pose}: {name!r} is a plate of kind {known[name].kind}")
         return self
 
     @property
     def palette(self) -> tuple[str, ...]:
-        """The colours of the surroundings, for ranking by palette."""
-        return tuple(c for c in (self.floor, self.wall, self.wall_top) if c is not None)
+        """The main colours of the surroundings, for ranking by palette."""
+        plates = load_plates()
+        names = dict.fromkeys([*self.plates.standing, *self.plates.flat, *self.plates.hanging])
+        return tuple(colour for name in names for colour in plates[name].palette)
+
+
+def crop_size(crop: Crop, side: int) -> tuple[int, int]:
+    """Width and height in pixels of a picture in a crop whose longer side is `side`."""
+    across, down = ASPECTS[crop]
+    longer = max(across, down)
+    return round(side * across / longer), round(side * down / longer)
 
 
 def rgb_of(colour: str) -> NDArray[np.uint8]:
@@ -97,6 +128,8 @@ def read_templates(path: Path) -> dict[str, SceneTemplate]:
         raise ValueError(f"{path.name}: expected a mapping of template names, found {type(entries).__name__}")
     templates = {}
     for name, entry in entries.items():
+        if not isinstance(entry, dict):
+            raise ValueError(f"{path.name}: template {name!r}: expected a mapping, found {type(entry).__name__}")
         try:
             templates[name] = SceneTemplate.model_validate({"name": name, **entry})
         except ValidationError as error:

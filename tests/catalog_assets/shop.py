@@ -17,7 +17,7 @@ from resources.imaging.encode import jpeg, png_grey, png_rgba, preview, webp_los
 from resources.store import CatalogStore, LocalStore, content_hash
 from resources.verdicts import Decision, Measure, Rejection, Verdict
 
-SCENE = "warm-paper"
+SCENE = "oak-window"
 _RGB = np.full((8, 8, 3), (190, 120, 60), np.uint8)
 _ALPHA = np.full((8, 8), 255, np.uint8)
 _RGBA = np.dstack([_RGB, _ALPHA])

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from catalog_assets.campaign_files import Campaign, load_campaigns
+from catalog_assets import campaign_files
+from catalog_assets.campaign_files import Campaign, Scene, load_campaigns
 from resources.products import Product
+from resources.scenes.templates import load_templates
 
 GOOD = "name: sale\nscenes: [{template: frost}]\nmarketplaces: [shopify]\n"
 
@@ -58,6 +60,10 @@ def test_a_shops_folder_adds_replaces_and_archives(tmp_path: Path) -> None:
         (GOOD + "from: 2026-02-30\n", "day is out of range"),
         (GOOD + "from: 2026-12-01\nuntil: 2026-11-01\n", "from lies after until"),
         (GOOD + "rotation: hourly\n", "sale.yaml: rotation:"),
+        (GOOD.replace("frost}", "frost, crop: round}"), "sale.yaml: scenes.0.crop:"),
+        (GOOD.replace("frost}", "frost, candidates: 0}"), "sale.yaml: scenes.0.candidates:"),
+        (GOOD.replace("{template: frost}", "{template: frost}, {template: frost}"), "listed twice"),
+        (GOOD.replace("{template: frost}", "{template: frost}, {template: frost, crop: square}"), "listed twice"),
         ("name: [unclosed\n", "not valid YAML"),
         ("- a list\n", "a mapping"),
         ("", "sale.yaml: name: Field required"),
@@ -126,3 +132,38 @@ def test_a_selector_needs_every_column() -> None:
     assert not chosen.selects(Product("a"))
     assert campaign(select={"season": "winter"}).selects(Product("a", extra={"season": "Winter"}))
     assert campaign().selects(Product("a"))
+
+
+# Scenes
+
+
+def test_a_scene_is_named_by_template_and_crop_and_has_its_size() -> None:
+    plain, square, tall, wide = (
+        Scene.model_validate({"template": "frost", **crop})
+        for crop in ({}, {"crop": "square"}, {"crop": "portrait"}, {"crop": "landscape"})
+    )
+    assert [scene.name for scene in (plain, square, tall, wide)] == [
+        "frost",
+        "frost",
+        "frost-portrait",
+        "frost-landscape",
+    ]
+    assert [scene.size(800) for scene in (square, tall, wide)] == [(800, 800), (640, 800), (800, 450)]
+    assert plain.look.name == "frost"
+    assert plain.candidates is None
+
+
+def test_a_template_may_be_listed_in_two_crops() -> None:
+    both = campaign(scenes=[{"template": "frost"}, {"template": "frost", "crop": "portrait", "candidates": 3}])
+    assert [(scene.name, scene.candidates) for scene in both.scenes] == [("frost", None), ("frost-portrait", 3)]
+
+
+def test_a_crop_that_a_template_is_not_composed_for_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = load_templates()
+    looks["frost"] = looks["frost"].model_copy(update={"crops": ("portrait", "square")})
+    monkeypatch.setattr(campaign_files, "load_templates", lambda: looks)
+    assert Scene(template="frost").shape == "portrait"
+    assert Scene(template="frost").name == "frost"
+    assert Scene(template="frost", crop="square").name == "frost-square"
+    with pytest.raises(ValueError, match="frost is not composed for landscape, choose portrait, square"):
+        Scene(template="frost", crop="landscape")

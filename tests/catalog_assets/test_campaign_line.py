@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,10 @@ from catalog_assets.campaign_files import Campaign, load_campaigns
 from catalog_assets.campaigns import campaign_line
 from catalog_assets.line import LineReport, run_line
 from catalog_assets.quarantine import quarantined
-from catalog_assets.records import campaign_shelf
+from catalog_assets.records import campaign_shelf, product_shelf, read_file
 from catalog_assets.stage import StageResult
+from resources.imaging.encode import read_rgb, read_rgba, webp_lossless
+from resources.scenes.engine import product_box
 from resources.store import open_store
 from tests.catalogs import easy_photo, make_catalog, open_context, photo_bytes, pictures, run_product
 from tests.pictures import EXIF_GPS, jpeg_bytes
@@ -75,6 +78,98 @@ def test_candidates_are_judged_and_the_best_is_exported(shop: Path) -> None:
     assert names == {"amazon", "google_merchant", "shopify"}
     for record in records(shop, EVERGREEN, "marketplace_export"):
         assert {"main", "lifestyle1", "lifestyle2"} == set(record["files"])  # type: ignore[call-overload]
+
+
+def test_harmonised_candidates_are_recorded_with_what_was_done_and_accepted(shop: Path) -> None:
+    _, results = run_campaign(shop, campaign())
+    assert [result.status for result in results] == ["made"] * 3
+    for record in records(shop, campaign(), "scene_variants"):
+        facts, measures = record["facts"], record["measures"]
+        assert isinstance(facts, dict)
+        assert isinstance(measures, dict)
+        harmony = facts["harmony"]
+        assert harmony["gain"] != [1.0, 1.0, 1.0]
+        assert measures == {
+            "harmony_delta_e": pytest.approx(harmony["delta_e"]),
+            "harmony_ab_shift": pytest.approx(harmony["ab_shift"]),
+        }
+        assert 0 < measures["harmony_delta_e"] <= 1.0
+        assert measures["harmony_ab_shift"] <= 1.5
+        assert facts["plate"] == "grey-sweep"
+        assert (facts["scene"], facts["template"]) == ("grey-sweep", "grey-sweep")
+    [final] = records(shop, campaign(), "scored_finals")
+    assert final["status"] == "accepted"
+    assert {row["decision"] for row in final["facts"]["candidates"]} == {"accepted"}  # type: ignore[index]
+
+
+def test_harmonising_can_be_switched_off_and_that_makes_other_pictures(shop: Path) -> None:
+    run_campaign(shop, campaign())
+    matched = set(pictures(open_store(str(shop)), "assets/campaigns"))
+    (shop / "catalog.yaml").write_text(SMALL + "harmonise: false\n")
+    _, results = run_campaign(shop, campaign())
+    assert [result.status for result in results] == ["made"] * 3
+    for record in records(shop, campaign(), "scene_variants"):
+        assert record["facts"]["harmony"]["gain"] == [1.0, 1.0, 1.0]  # type: ignore[index]
+        assert record["measures"] == {"harmony_delta_e": 0.0, "harmony_ab_shift": 0.0}
+    assert not matched & set(pictures(open_store(str(shop)), "assets/campaigns/sale/scene_variants"))
+
+
+@pytest.mark.parametrize("harmonise", ["true", "false"])
+def test_a_candidate_with_one_other_pixel_inside_gets_no_final(shop: Path, harmonise: str) -> None:
+    """As a faulty engine would leave it: stored as its own, hash and all."""
+    (shop / "catalog.yaml").write_text(f"candidates: 1\nscene_size: 800\nharmonise: {harmonise}\n")
+    run_campaign(shop, campaign())
+    store = open_store(str(shop))
+    shelf = campaign_shelf(store, "sale", "scene_variants", "a")
+    [candidate] = shelf.records()
+    rgb = read_rgb(read_file(store, candidate.files["picture"])).copy()
+    at = candidate.facts["placement"]
+    cutout = product_shelf(store, "cutout", "a").records()[0]
+    rgba = read_rgba(read_file(store, cutout.files["cutout"]))
+    box = product_box(rgba[..., 3])
+    rgb[at["top"] + int(box.height * at["scale"] / 2), at["left"] + int(box.width * at["scale"] / 2), 2] ^= 1
+    files = {**candidate.files, "picture": shelf.put(candidate.name, "webp", webp_lossless(rgb))}
+    shelf.save(replace(candidate, files=files))
+    report, results = run_campaign(shop, campaign())
+    assert results[0].status == "up_to_date"
+    assert report.rejections["a"].stage == "scored_finals"
+    [final] = records(shop, campaign(), "scored_finals")
+    assert final["status"] == "rejected"
+    assert "final" not in final["files"]  # type: ignore[operator]
+    assert final["facts"]["candidates"][0]["decided_by"] == "exact_pixels"  # type: ignore[index]
+
+
+def test_one_template_in_two_crops_makes_two_scenes_of_their_own_shape(shop: Path) -> None:
+    both = campaign(scenes=[{"template": "frost", "candidates": 1}, {"template": "frost", "crop": "portrait"}])
+    run_campaign(shop, both)
+    sizes: dict[str, set[tuple[int, int]]] = {}
+    for record in records(shop, both, "scene_variants"):
+        data = open_store(str(shop)).read(record["files"]["picture"]["key"])  # type: ignore[index]
+        with Image.open(io.BytesIO(data)) as image:
+            sizes.setdefault(record["facts"]["scene"], set()).add(image.size)  # type: ignore[index]
+    assert sizes == {"frost": {(800, 800)}, "frost-portrait": {(640, 800)}}
+    finals = records(shop, both, "scored_finals")
+    assert {(final["facts"]["scene"], final["facts"]["template"]) for final in finals} == {  # type: ignore[index]
+        ("frost", "frost"),
+        ("frost-portrait", "frost"),
+    }
+    assert len({final["name"] for final in finals}) == 2
+    [record] = records(shop, both, "marketplace_export")
+    assert set(record["files"]) == {"lifestyle1", "lifestyle2"}  # type: ignore[call-overload]
+
+
+def test_a_new_height_or_pose_in_the_table_makes_other_pictures(shop: Path) -> None:
+    def made(table: str) -> tuple[str, set[object]]:
+        (shop / "catalog.csv").write_text(table)
+        _, results = run_campaign(shop, campaign())
+        plates = {record["facts"]["plate"] for record in records(shop, campaign(), "scene_variants")}  # type: ignore[index]
+        return results[0].status, plates
+
+    assert made("sku,category\na,mugs\n") == ("made", {"grey-sweep"})
+    assert made("sku,category,title\na,mugs,Red\n")[0] == "up_to_date"
+    assert made("sku,category,height_cm\na,mugs,40\n")[0] == "made"
+    status, plates = made("sku,category,pose\na,mugs,flat\n")
+    assert (status, plates) == ("made", {"flat-linen"})
 
 
 def test_only_evergreen_carries_white_pictures(shop: Path) -> None:

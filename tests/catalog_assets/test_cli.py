@@ -19,12 +19,14 @@ from catalog_assets.cli import cli
 from catalog_assets.quarantine import Quarantined
 from catalog_assets.records import campaign_shelf
 from catalog_assets.sample_catalog import SAMPLE, Expected, expected, surprises, unexpected_reviews
+from resources.imaging.encode import jpeg
 from resources.names import sku_name
 from resources.store import LocalStore
 from resources.verdicts import Rejection
 from tests.catalogs import make_catalog, photo_bytes
 from tests.conftest import S3Server
 from tests.pictures import png_bytes, product_cutout, product_photo, truncated
+from tests.resources.printed_box import box_photo
 from tests.s3_tools import Fault, faulty_proxy
 
 EVERGREEN = "name: evergreen\nscenes: [{template: grey-sweep, candidates: 1}]\nmarketplaces: [amazon, shopify]\n"
@@ -434,7 +436,7 @@ def test_comply_of_an_export_and_of_a_photo(filled: Path, first_refresh: Result)
 
 def test_a_photo_its_cutout_and_its_scene_belong_together(tmp_path: Path) -> None:
     """As somebody would try it out: no matte is given, so the engine cuts the original out again."""
-    (tmp_path / "mug.jpg").write_bytes(photo_bytes(1))
+    (tmp_path / "mug.jpg").write_bytes(jpeg(box_photo()[0]))
     assert catalog("cutout", tmp_path / "mug.jpg", "-o", tmp_path / "out").exit_code == 0
     scene = tmp_path / "scene.png"
     assert catalog("compose", tmp_path / "out/mug.png", "--scene", "grey-sweep", "-o", scene).exit_code == 0

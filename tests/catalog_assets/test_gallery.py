@@ -95,7 +95,7 @@ def test_a_card_shows_pictures_numbers_and_compliance(shop: Shop) -> None:
         "tile check",
         "tile",
     ]
-    for words in ("confidence0.90", "fidelity0.90", "Warm paper", "1 picture, 1 of 1 rules kept", "filled to 87%"):
+    for words in ("confidence0.90", "fidelity0.90", "Oak table by the window", "1 of 1 rules kept", "filled to 87%"):
         assert words in shown.words
 
 
@@ -288,7 +288,7 @@ def test_a_record_that_names_no_safe_key_gives_no_link(shop: Shop) -> None:
 def test_a_damaged_record_counts_as_not_made(shop: Shop) -> None:
     shop.make("mug")
     shop.store.write(
-        f"{campaign_shelf(shop.store, 'evergreen', 'scored_finals', 'mug').prefix}/main.warm-paper.json", b"{"
+        f"{campaign_shelf(shop.store, 'evergreen', 'scored_finals', 'mug').prefix}/main.oak-window.json", b"{"
     )
     write_gallery(shop.store, campaigns())
     assert page(shop, "waiting.html").skus() == ["mug"]

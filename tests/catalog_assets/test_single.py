@@ -1,4 +1,4 @@
-"""Single pictures: cut out, compose, judge, comply, as the command line calls them."""
+"""Single pictures: cut out, judge, comply, as the command line calls them."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from catalog_assets.composing import compose_file
 from catalog_assets.models import engine_table
 from catalog_assets.settings import SettingsError
 from catalog_assets.single import (
     CORRECTIONS,
     comply_file,
-    compose_file,
     cut_out_files,
     judge_files,
     judge_pairs,
@@ -62,7 +62,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def final(pictures: Path) -> Path:
     """The product of `original.png` in a scene."""
-    compose_file(pictures / "cutout.png", "grey-sweep", 1, pictures / "final.png", Engines())
+    compose_file(pictures / "cutout.png", "grey-sweep", pictures / "final.png", Engines())
     return pictures / "final.png"
 
 
@@ -224,51 +224,6 @@ def test_an_unknown_engine_is_named_with_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"'huge'.*embedded"):
         engine_table(Engines(profile="huge"))
     assert "classical (in use)" in engine_table(Engines())
-
-
-# Compose
-
-
-def test_the_same_seed_makes_the_same_picture(tmp_path: Path, pictures: Path, engines: Engines) -> None:
-    made = {}
-    for name, seed in (("one", 1), ("again", 1), ("two", 2)):
-        line = compose_file(pictures / "cutout.png", "grey-sweep", seed, tmp_path / f"deep/{name}.webp", engines)
-        assert (line["status"], line["engine"], line["seed"]) == ("made", "studio", seed)
-        made[name] = (tmp_path / f"deep/{name}.webp").read_bytes()
-    assert made["one"] == made["again"]
-    assert made["one"] != made["two"]
-
-
-@pytest.mark.parametrize(
-    ("scene", "output", "words"),
-    [
-        ("beach", "x.png", "'beach'; known are .*grey-sweep"),
-        ("grey-sweep", "x.bmp", "must end with .png"),
-        ("grey-sweep", "x", "must end with .png"),
-    ],
-)
-def test_a_scene_or_extension_that_does_not_exist(
-    tmp_path: Path, pictures: Path, engines: Engines, scene: str, output: str, words: str
-) -> None:
-    with pytest.raises(SettingsError, match=words):
-        compose_file(pictures / "cutout.png", scene, 1, tmp_path / output, engines)
-    assert not list(tmp_path.iterdir())
-
-
-def test_a_cutout_is_never_overwritten_by_its_scene(tmp_path: Path, pictures: Path, engines: Engines) -> None:
-    copy = tmp_path / "cutout.png"
-    copy.write_bytes((pictures / "cutout.png").read_bytes())
-    with pytest.raises(SettingsError, match="cut-out itself"):
-        compose_file(copy, "grey-sweep", 1, tmp_path / "." / "cutout.png", engines)
-    assert copy.read_bytes() == (pictures / "cutout.png").read_bytes()
-
-
-def test_what_is_no_cutout_is_not_composed(tmp_path: Path, pictures: Path, engines: Engines) -> None:
-    opaque = compose_file(pictures / "original.png", "grey-sweep", 1, tmp_path / "x.png", engines)
-    assert (opaque["status"], opaque["reason"]) == ("rejected", "no_transparency")
-    (tmp_path / "bad.png").write_bytes(truncated((pictures / "cutout.png").read_bytes()))
-    assert compose_file(tmp_path / "bad.png", "grey-sweep", 1, tmp_path / "x.png", engines)["status"] == "rejected"
-    assert not (tmp_path / "x.png").exists()
 
 
 # Judge

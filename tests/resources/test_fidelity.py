@@ -16,17 +16,19 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from resources.imaging.harmonise import UNTOUCHED, Harmony, beyond_ring, with_gain
 from resources.quality.fidelity import FidelityThresholds, judge
 from resources.quality.registration import NotFound, Registration, register
-from resources.scenes.engine import SceneJob
+from resources.scenes.engine import Candidate, SceneJob
+from resources.scenes.plate import load_plates
 from resources.scenes.studio import StudioEngine
-from resources.scenes.templates import load_templates
+from resources.scenes.templates import KIND_OF_POSE, load_templates
 from resources.verdicts import Verdict
 from tests.resources.printed_box import box_cutout, box_photo, in_scene
 
 U8 = NDArray[np.uint8]
 PHOTO, MATTE = box_photo()
-TEMPLATES = load_templates()
+TEMPLATE = load_templates()["grey-sweep"]
 
 
 def _value(verdict: Verdict, name: str) -> float:
@@ -187,52 +189,117 @@ def test_registration_of_noise_finds_nothing() -> None:
 # ---- placement known
 
 
-def _studio(template: str = "grey-sweep", pose: str = "standing") -> tuple[SceneJob, U8, object]:
-    job = SceneJob(box_cutout(), TEMPLATES[template], 4, (640, 640), pose)  # type: ignore[arg-type]
-    candidate = StudioEngine().compose([job])[0]
-    return job, candidate.rgb, candidate.placement
+# One plate of each kind, a glossy floor, a hard light and one with a layer in front.
+PLATES = ["grey-sweep", "marble-counter", "oak-window", "snow-morning", "flat-oak", "wall-sage"]
 
 
-def _placed(job: SceneJob, final: U8, placement: object, backdrop: bool = True) -> Verdict:
-    behind = StudioEngine().backdrop(job) if backdrop else None
-    rgb, alpha = job.cutout[..., :3], job.cutout[..., 3]
-    return judge(rgb, alpha, final, placement=placement, backdrop=behind)  # type: ignore[arg-type]
+def _studio(plate: str = "grey-sweep", *, harmonise: bool = False) -> tuple[SceneJob, Candidate]:
+    pose = next(pose for pose, kind in KIND_OF_POSE.items() if kind == load_plates()[plate].kind)
+    job = SceneJob(box_cutout(), TEMPLATE, 4, (640, 640), pose, harmonise=harmonise, plate=plate)  # type: ignore[arg-type]
+    return job, StudioEngine().compose([job])[0]
 
 
-@pytest.mark.parametrize("template", sorted(TEMPLATES))
-@pytest.mark.parametrize("pose", ["standing", "flat", "hanging"])
-def test_our_own_composites_are_exact(template: str, pose: str) -> None:
-    verdict = _placed(*_studio(template, pose))
+def _placed(job: SceneJob, made: Candidate, final: U8 | None = None, *, backdrop: bool = True) -> Verdict:
+    return judge(
+        job.cutout[..., :3],
+        job.cutout[..., 3],
+        made.rgb if final is None else final,
+        placement=made.placement,
+        backdrop=StudioEngine().backdrop(job) if backdrop else None,
+        harmony=made.harmony,
+    )
+
+
+@pytest.mark.parametrize("plate", PLATES)
+@pytest.mark.parametrize("harmonise", [False, True])
+def test_our_own_composites_are_exact(plate: str, harmonise: bool) -> None:
+    job, made = _studio(plate, harmonise=harmonise)
+    assert (made.harmony != UNTOUCHED) == harmonise
+    verdict = _placed(job, made)
     assert verdict.decision == "accepted", verdict
     assert _value(verdict, "exact_pixels") == 0
     assert _value(verdict, "expansion") < 0.002
+    if harmonise:
+        assert _value(verdict, "delta_e_mean") <= 1.0
+        assert _value(verdict, "ab_shift") <= 1.5
 
 
-def test_one_changed_pixel_is_caught() -> None:
-    job, final, placement = _studio()
-    final = final.copy()
-    final[320, 320, 1] += 1
-    verdict = _placed(job, final, placement)
+@pytest.mark.parametrize("plate", PLATES)
+def test_our_harmonised_composites_are_found_and_accepted_by_their_looks(plate: str) -> None:
+    job, made = _studio(plate, harmonise=True)
+    backdrop = StudioEngine().backdrop(job)
+    verdict = judge(job.cutout[..., :3], job.cutout[..., 3], made.rgb, placement=None, backdrop=backdrop)
+    assert verdict.decision == "accepted", verdict
+
+
+@pytest.mark.parametrize("harmonise", [False, True])
+def test_one_changed_pixel_is_caught(harmonise: bool) -> None:
+    job, made = _studio(harmonise=harmonise)
+    final = made.rgb.copy()
+    final[320, 320, 1] ^= 1
+    verdict = _placed(job, made, final, backdrop=False)
     assert (verdict.decision, verdict.decided_by) == ("rejected", "exact_pixels")
     assert verdict.score < 0.5
+    assert "exact_pixels" in {m.name for m in verdict.measures if not m.passed}
+
+
+def test_a_harmony_that_was_not_done_is_caught() -> None:
+    """A record that says too much, or too little, does not describe the picture."""
+    job, made = _studio(harmonise=True)
+    gain = (round(made.harmony.gain[0] + 0.02, 4), *made.harmony.gain[1:])
+    for said in (UNTOUCHED, dataclasses.replace(made.harmony, gain=gain), dataclasses.replace(made.harmony, ring=0)):
+        verdict = _placed(job, dataclasses.replace(made, harmony=said))
+        assert (verdict.decision, verdict.decided_by) == ("rejected", "exact_pixels")
+
+
+def test_harmonising_beyond_its_bounds_is_rejected_though_the_record_owns_up() -> None:
+    job, made = _studio()
+    gain = (1.14, 1.0, 0.86)
+    solid = made.alpha == 255
+    final = np.where(solid[..., None], with_gain(made.rgb, gain), made.rgb)
+    verdict = _placed(job, dataclasses.replace(made, harmony=Harmony(gain)), final)
+    assert verdict.decision != "accepted"
+    assert _value(verdict, "exact_pixels") == 0
+    failed = {m.name: m.threshold for m in verdict.measures if m.passed is False}
+    assert failed["delta_e_mean"] == 1.0
+    assert failed["ab_shift"] in (1.5, 6.0)
+    assert "exact_pixels" not in failed
+
+
+def test_in_the_ring_only_looks_are_judged() -> None:
+    """Light may wrap round the outline there; what is painted over it is still found."""
+    job, made = _studio(harmonise=True)
+    solid = made.alpha == 255
+    ring = solid & ~beyond_ring(solid, made.harmony.ring)
+    assert made.harmony.ring > 0
+    final = made.rgb.copy()
+    y, x = (int(index[len(index) // 2]) for index in np.nonzero(ring))
+    final[y, x, 1] ^= 1
+    assert _placed(job, made, final).accepted
+    final = made.rgb.copy()
+    final[ring] = (20, 220, 60)
+    verdict = _placed(job, made, final)
+    assert verdict.decision == "rejected"
+    assert _value(verdict, "exact_pixels") == 0
 
 
 def test_growth_over_the_known_backdrop_is_rejected_and_a_shadow_is_not() -> None:
-    job, final, placement = _studio()
-    right = int(np.flatnonzero((StudioEngine().compose([job])[0].alpha > 0).any(axis=0))[-1])
-    darker, grown = final.copy(), final.copy()
-    darker[200:300, right + 4 : right + 40] = (darker[200:300, right + 4 : right + 40] * 0.6).astype(np.uint8)
-    grown[200:300, right + 4 : right + 40] = (190, 60, 50)
-    assert _placed(job, darker, placement).accepted
-    verdict = _placed(job, grown, placement)
+    job, made = _studio()
+    right = int(np.flatnonzero((made.alpha > 0).any(axis=0))[-1])
+    darker, grown = made.rgb.copy(), made.rgb.copy()
+    beside = np.s_[200:300, right + 4 : right + 40]
+    darker[beside] = (darker[beside] * 0.6).astype(np.uint8)
+    grown[beside] = (190, 60, 50)
+    assert _placed(job, made, darker).accepted
+    verdict = _placed(job, made, grown)
     assert (verdict.decision, verdict.decided_by) == ("rejected", "expansion")
 
 
 def test_a_see_through_product_goes_to_review() -> None:
-    job, final, placement = _studio()
+    job, made = _studio()
     glass = job.cutout.copy()
     glass[..., 3] //= 2
-    verdict = _placed(dataclasses.replace(job, cutout=glass), final, placement)
+    verdict = _placed(dataclasses.replace(job, cutout=glass), made)
     assert (verdict.decision, verdict.decided_by) == ("review", "solid_pixels")
 
 

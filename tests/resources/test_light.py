@@ -1,120 +1,87 @@
-"""light: where shadows fall, and gradients without bands."""
+"""light: linear light as levels, gradients without bands, and the grain of a photo."""
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 import pytest
 
 from resources.imaging.colour import srgb_to_linear
-from resources.imaging.light import (
-    cast_shadow,
-    contact_row,
-    contact_shadow,
-    darken,
-    encode_dithered,
-    ground_curve,
-    shoulder,
-    surround_shadow,
-)
+from resources.imaging.light import add_grain, grain_of, levels_of
 
 
-def _block(left: int = 150, right: int = 250, top: int = 100, bottom: int = 300) -> np.ndarray:
-    alpha = np.zeros((400, 400), np.uint8)
-    alpha[top:bottom, left:right] = 255
-    return alpha
+def test_levels_undo_the_conversion_to_linear_light() -> None:
+    levels = np.arange(256, dtype=np.uint8)
+    assert levels_of(srgb_to_linear(levels)) == pytest.approx(levels.astype(float), abs=0.06)
+    # 0.214 is the light of a mid grey, IEC 61966-2-1; in between nothing is rounded.
+    assert levels_of(np.array([0.2140, 0.2150], np.float32)) == pytest.approx([127.5, 127.77], abs=0.06)
 
 
-def test_contact_row_is_the_lowest_solid_row() -> None:
-    assert contact_row(_block()) == 300
+def test_light_beyond_black_and_white_is_clipped_and_keeps_its_shape() -> None:
+    made = levels_of(np.array([[[-1.0, 0.0, 1.0]], [[1.001, 40.0, 1e-9]]], np.float32))
+    assert made.dtype == np.float32
+    assert np.array_equal(made, [[[0, 0, 255]], [[255, 255, 0]]])
 
 
-def test_contact_row_ignores_soft_fringe_and_stray_hairs() -> None:
-    alpha = _block()
-    alpha[300:320, 150:250] = 40  # a soft fringe hangs below
-    alpha[300:360, 200:201] = 255  # a hair
-    assert contact_row(alpha) == 300
-
-
-def test_contact_row_of_glass_counts_its_own_peak() -> None:
-    assert contact_row(_block() // 3) == 300
-
-
-def test_contact_row_refuses_an_empty_cutout() -> None:
-    with pytest.raises(ValueError, match="empty"):
-        contact_row(np.zeros((10, 10), np.uint8))
-
-
-def test_ground_follows_a_base_seen_at_an_angle_but_not_an_arm() -> None:
-    alpha = np.zeros((400, 400), np.uint8)
-    cv2.fillPoly(alpha, [np.array([[100, 100], [300, 100], [300, 300], [100, 240]])], 255)  # sole rising to the left
-    alpha[120:160, 300:390] = 255  # an arm in the air
-    curve, touch = ground_curve(alpha)
-    assert curve[150] == pytest.approx(255, abs=3)
-    assert touch[150] > 0.8
-    assert touch[350] < 0.05
-
-
-def test_contact_shadow_is_dark_right_below_and_gone_beside() -> None:
-    density = contact_shadow(_block(), 100)
-    assert density[300, 165:235].min() > 0.4
-    assert density[301, 200] > 4 * density[312, 200]
-    assert density[330:, :].max() < 0.02
-    assert density[150, 270:].max() < 0.02, "nothing floats beside the product's upper part"
-
-
-@pytest.mark.parametrize(("lean", "side"), [(0.8, 1), (-0.8, -1)])
-def test_cast_shadow_falls_to_the_side_it_leans(lean: float, side: int) -> None:
-    density = cast_shadow(_block(), 100, lean, 0.12)
-    left, right = density[270:310, :140].sum(), density[270:310, 260:].sum()
-    assert side * (right - left) > 0.5 * (left + right)
-    assert density.max() <= 1
-
-
-def test_cast_shadow_of_reduced_and_full_pictures_agree() -> None:
-    alpha = cv2.resize(_block(), (1200, 1200), interpolation=cv2.INTER_NEAREST)
-    large = cast_shadow(alpha, 300, 0.6, 0.12)  # above 240 it is computed at quarter size
-    small = cast_shadow(_block(), 100, 0.6, 0.12)
-    assert np.abs(cv2.resize(large, (400, 400), interpolation=cv2.INTER_AREA) - small).max() < 0.08
-
-
-def test_surround_shadow_moves_with_its_shift() -> None:
-    density = surround_shadow(_block(), 100, (8.0, 8.0), 0.05)
-    assert density[200, 256] > density[200, 143]
-    assert density[306, 200] > density[93, 200]
-
-
-def test_darken_leaves_the_tint_and_never_lightens() -> None:
-    light = np.full((4, 4, 3), 0.8, np.float32)
-    density = np.linspace(0, 1, 16, dtype=np.float32).reshape(4, 4)
-    tint = np.array([0.2, 0.1, 0.0], np.float32)
-    dark = darken(light, density, tint)
-    assert np.array_equal(dark[0, 0], light[0, 0])
-    assert dark[3, 3] == pytest.approx(0.8 * tint, abs=1e-6)
-    assert (dark <= light).all()
-
-
-def test_shoulder_is_monotone_below_one_and_leaves_the_rest() -> None:
-    x = np.linspace(0, 5, 1000, dtype=np.float32)
-    y = shoulder(x)
-    assert (np.diff(y) >= 0).all()
-    assert y.max() <= 1
-    assert np.array_equal(y[x < 0.7], x[x < 0.7])
-
-
-def test_dithering_breaks_bands_and_keeps_the_mean() -> None:
-    ramp = srgb_to_linear(np.array([100, 104], np.uint8))
-    line = np.linspace(ramp[0], ramp[1], 1024, dtype=np.float32)
-    linear = np.repeat(np.repeat(line[None, :, None], 256, 0), 3, 2)
-    picture = encode_dithered(linear, np.random.default_rng(7), 0.5)
-    # Over 1024 pixels and 4 levels a plain rounding is flat for 256 pixels; dithered, no column is.
+def test_grain_breaks_bands_and_keeps_the_mean() -> None:
+    line = np.linspace(100, 104, 1024, dtype=np.float32)
+    picture = add_grain(np.repeat(np.repeat(line[None, :, None], 256, 0), 3, 2), np.random.default_rng(7), 0.6)
+    # Over 1024 pixels and 4 levels a plain rounding is flat for 256 pixels; with grain, no column is.
     assert (picture[:, 100:900].std(axis=0) > 0.1).all()
     smooth = picture.mean(axis=(0, 2))
     assert np.abs(np.convolve(smooth, np.ones(32) / 32, "valid") - np.linspace(100, 104, 993)).max() < 0.15
 
 
-def test_encoding_is_deterministic_by_its_generator() -> None:
-    linear = np.full((300, 700, 3), 0.3, np.float32)
-    one, same, other = (encode_dithered(linear, np.random.default_rng(seed), 0.7) for seed in (3, 3, 4))
+@pytest.mark.parametrize("sigma", [0.8, 1.5])
+def test_grain_has_the_strength_that_was_asked_for_and_no_colour(sigma: float) -> None:
+    picture = add_grain(np.full((600, 1100, 3), 90.3, np.float32), np.random.default_rng(1), sigma)
+    assert np.hypot(sigma, 0.29) == pytest.approx(float(picture[..., 0].std()), rel=0.03)  # 0.29: of rounding itself
+    assert np.ptp(picture.astype(int), axis=2).max() == 0
+
+
+def test_grain_does_not_repeat_at_a_step_that_the_eye_would_find() -> None:
+    picture = add_grain(np.full((1100, 1100, 3), 90.0, np.float32), np.random.default_rng(1), 1.5)[..., 0].astype(float)
+    picture -= picture.mean()
+    for down, right in ((0, 509), (509, 0), (509, 509), (0, 512)):
+        one, other = picture[: 1100 - down, : 1100 - right], picture[down:, right:]
+        assert abs(np.corrcoef(one.ravel(), other.ravel())[0, 1]) < 0.05
+
+
+def test_grain_never_wraps_round_at_black_or_white() -> None:
+    levels = np.zeros((50, 50, 3), np.float32)
+    levels[:, 25:] = 255
+    picture = add_grain(levels, np.random.default_rng(2), 1.6)
+    assert picture[:, :25].max() < 12
+    assert picture[:, 25:].min() > 243
+
+
+def test_grain_is_decided_by_its_generator() -> None:
+    levels = np.full((300, 700, 3), 90.0, np.float32)
+    one, same, other = (add_grain(levels, np.random.default_rng(seed), 0.7) for seed in (3, 3, 4))
     assert np.array_equal(one, same)
     assert not np.array_equal(one, other)
+
+
+def _noisy(sigma: float) -> np.ndarray:
+    """A checked product under noise; around it, where alpha is 0, wild noise."""
+    rng = np.random.default_rng(0)
+    rows, columns = np.mgrid[0:300, 0:300]
+    checks = 90 + 60 * ((rows // 30 + columns // 30) % 2)[..., None] + rng.normal(0, sigma, (300, 300, 1))
+    alpha = np.where(np.hypot(rows - 150, columns - 150) < 120, 255, 0).astype(np.uint8)
+    wild = rng.integers(0, 255, (300, 300, 3))
+    return np.dstack([np.where(alpha[..., None] == 255, np.rint(checks), wild).astype(np.uint8), alpha])
+
+
+@pytest.mark.parametrize("sigma", [0.9, 1.2])
+def test_the_grain_of_a_photo_is_read_despite_its_print(sigma: float) -> None:
+    assert grain_of(_noisy(sigma)) == pytest.approx(np.hypot(sigma, 0.29), rel=0.12)  # 0.29: of rounding
+
+
+def test_grain_stays_between_what_hides_bands_and_what_looks_bad() -> None:
+    least, most = grain_of(_noisy(0)), grain_of(_noisy(6))
+    assert 0.5 <= least < grain_of(_noisy(0.9)) < most <= 2
+    flat = np.full((200, 200, 4), 255, np.uint8)
+    assert grain_of(flat) == pytest.approx(least)
+    thin = _noisy(6)
+    thin[..., 3] = 0
+    thin[::8, :, 3] = 255
+    assert grain_of(thin) == pytest.approx(least), "a chain says nothing"

@@ -1,158 +1,302 @@
-"""studio: the product's pixels untouched, standing on the ground, by seed; templates and placements."""
+"""studio: the product as it is, standing in the plate's light; the same picture from the same job."""
 
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
+import json
+import math
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from resources.imaging.light import contact_row
+from resources.imaging.colour import delta_e_2000, rgb_to_lab, srgb_to_linear
+from resources.imaging.harmonise import UNTOUCHED, beyond_ring, with_gain
+from resources.scenes import studio
 from resources.scenes.engine import (
+    Candidate,
     Placement,
     SceneJob,
     on_canvas,
     product_box,
     scaled_product,
-    scaled_size,
     scene_seed,
 )
 from resources.scenes.engines import scene_engine
-from resources.scenes.studio import MAX_UPSCALE, StudioEngine, draw_setting
-from resources.scenes.templates import load_templates, read_templates
+from resources.scenes.placing import Plan, plan_picture
+from resources.scenes.plate import Plate, ambient_of, foreground_of, load_plates, picture_of, plates_digest
+from resources.scenes.studio import StudioEngine
+from resources.scenes.templates import KIND_OF_POSE, load_templates
 from tests.resources.printed_box import box_cutout
+from tests.resources.solids import SIDE, Body, alpha_of, azimuth_of, camera, standing_at, turned
 
-TEMPLATES = load_templates()
-SIZE = (480, 480)
+U8 = NDArray[np.uint8]
+F64 = NDArray[np.float64]
+
+PLATES = load_plates()
+TEMPLATE = load_templates()["grey-sweep"]
+SIZE = (360, 360)
 
 
-def _job(template: str = "warm-paper", seed: int = 1, **changes: object) -> SceneJob:
-    job = SceneJob(box_cutout(), TEMPLATES[template], seed, SIZE)
+def _job(plate: str | None = "grey-sweep", cutout: U8 | None = None, seed: int = 3, **changes: object) -> SceneJob:
+    pose = next(pose for pose, kind in KIND_OF_POSE.items() if plate and kind == PLATES[plate].kind)
+    job = SceneJob(box_cutout() if cutout is None else cutout, TEMPLATE, seed, SIZE, pose, plate=plate)  # type: ignore[arg-type]
     return dataclasses.replace(job, **changes)  # type: ignore[arg-type]
 
 
-def _compose(job: SceneJob):  # type: ignore[no-untyped-def]
+def _compose(job: SceneJob) -> Candidate:
     return StudioEngine().compose([job])[0]
 
 
-@pytest.mark.parametrize("template", sorted(TEMPLATES))
-@pytest.mark.parametrize("pose", ["standing", "flat", "hanging"])
-def test_solid_product_pixels_are_those_of_the_scaled_cutout(template: str, pose: str) -> None:
-    job = _job(template, pose=pose)
-    candidate = _compose(job)
-    layer = on_canvas(scaled_product(job.cutout, candidate.placement.scale), candidate.placement, SIZE)
+def _layer(job: SceneJob, candidate: Candidate) -> U8:
+    return on_canvas(scaled_product(job.cutout, candidate.placement.scale), candidate.placement, job.size)
+
+
+def _post() -> U8:
+    """A thin upright post, as cameras of plates see it: its shadow shows its direction."""
+    view = camera(12)
+    body = Body(standing_at(view, 0.76 * SIDE), 0.1, 0.5, 0.1, round=True)
+    return np.dstack([np.full((SIDE, SIDE, 3), 120, np.uint8), alpha_of([body], view)])
+
+
+def _disc() -> U8:
+    y, x = np.mgrid[:SIDE, :SIDE] - (SIDE - 1) / 2
+    return np.dstack([np.full((SIDE, SIDE, 3), 120, np.uint8), np.where(np.hypot(x, y) < 80, 255, 0).astype(np.uint8)])
+
+
+@dataclass(frozen=True)
+class Made:
+    """A plate with a post (or a disc, where nothing stands), and a coloured box, and the scene without them."""
+
+    plate: Plate
+    plan: Plan
+    post: Candidate
+    empty: U8
+    box_job: SceneJob
+    box: Candidate
+
+    @property
+    def loss(self) -> F64:
+        """The share of its light that every place beside the product lost, HxW."""
+        before, after = (srgb_to_linear(rgb).sum(axis=2) for rgb in (self.empty, self.post.rgb))
+        return np.where(self.post.alpha == 0, np.clip(1 - after / np.maximum(before, 1e-3), 0, 1), 0)
+
+
+@pytest.fixture(scope="module", params=PLATES)
+def made(request: pytest.FixtureRequest) -> Made:
+    plate = PLATES[request.param]
+    job = _job(plate.name, _post() if plate.kind == "floor" else _disc(), harmonise=False)
+    box = _job(plate.name)
+    engine = StudioEngine()
+    return Made(plate, plan_picture(job), _compose(job), engine.backdrop(job), box, _compose(box))
+
+
+# ---- the product
+
+
+def test_solid_pixels_are_those_of_the_scaled_cutout(made: Made) -> None:
+    plain = _compose(dataclasses.replace(made.box_job, harmonise=False))
+    layer = _layer(made.box_job, plain)
     solid = layer[..., 3] == 255
     assert solid.sum() > 10_000
-    assert np.array_equal(candidate.rgb[solid], layer[..., :3][solid])
-    assert np.array_equal(candidate.alpha, layer[..., 3])
+    assert np.array_equal(plain.rgb[solid], layer[..., :3][solid])
+    assert np.array_equal(plain.alpha, layer[..., 3])
+    assert plain.harmony == UNTOUCHED
+    assert plain.placement == made.box.placement
 
 
-def test_same_seed_same_bytes_whatever_the_batch() -> None:
-    jobs = [_job(seed=seed) for seed in (1, 2, 3)]
-    together = StudioEngine().compose(jobs)
-    for job, one in zip(jobs, together, strict=True):
-        assert np.array_equal(_compose(job).rgb, one.rgb)
+def test_harmonised_pixels_stay_within_the_bounds_and_the_record_says_so(made: Made) -> None:
+    layer, rgb, harmony = _layer(made.box_job, made.box), made.box.rgb, made.box.harmony
+    solid = layer[..., 3] == 255
+    one, other = rgb_to_lab(layer[..., :3])[solid], rgb_to_lab(rgb)[solid]
+    delta_e = float(delta_e_2000(one, other).mean())
+    ab_shift = float(np.median(np.linalg.norm(other[:, 1:] - one[:, 1:], axis=1)))
+    assert delta_e <= 1.0
+    assert ab_shift <= 1.5
+    assert (harmony.delta_e, harmony.ab_shift) == pytest.approx((delta_e, ab_shift), abs=0.02)
+    inner = beyond_ring(solid, harmony.ring)
+    assert inner.sum() > 5_000
+    assert np.array_equal(rgb[inner], with_gain(layer[..., :3], harmony.gain)[inner])
+    assert not np.any((rgb == 255) & (layer[..., :3] < 255) & solid[..., None]), "no highlight is clipped"
+    facts = json.loads(json.dumps(dict(made.box.facts), allow_nan=False))
+    assert facts["harmony"] == {**dataclasses.asdict(harmony), "gain": list(harmony.gain)}
+    assert facts["plate"] == made.plate.name
 
 
-def test_threads_do_not_change_the_bytes() -> None:
-    threads = cv2.getNumThreads()
-    try:
-        cv2.setNumThreads(1)
-        one = _compose(_job("frost"))
-        cv2.setNumThreads(4)
-        four = _compose(_job("frost"))
-    finally:
-        cv2.setNumThreads(threads)
-    assert np.array_equal(one.rgb, four.rgb)
+# ---- light
 
 
-def test_seeds_differ_in_place_size_light_and_hue() -> None:
-    settings = [draw_setting(_job(seed=seed)) for seed in range(24)]
-    assert {s.side for s in settings} == {-1, 1}
-    for name in ("fill", "offset", "hue", "tilt", "sweep_start"):
-        assert len({getattr(s, name) for s in settings}) == 24
-    assert len({_compose(_job(seed=seed)).placement for seed in range(4)}) == 4
+def test_the_shadow_falls_away_from_the_light(made: Made) -> None:
+    """Measured on the picture: where the floor (or the surface behind) got darker, seen from the product."""
+    loss, plan = made.loss, made.plan
+    rows, columns = np.nonzero(made.post.alpha > 127)
+    if made.plate.kind == "floor":
+        view = plan.view.floor(made.plate)
+        foot = rows.max() + 1
+        base = columns[rows > foot - 8]
+        middle, near = view.floor_point(base.mean() + 0.5, foot)
+        radius = (np.ptp(base) + 1) / 2 * (view.floor_point(1, foot)[0] - view.floor_point(0, foot)[0])
+        # From the foot's middle; the floor alone, and not what the sky throws all round the foot.
+        centred = dataclasses.replace(view, centre=(view.centre[0] + middle * _pixels(view, foot), view.centre[1]))
+        loss[: math.ceil(plan.view.row(made.plate.floor_line) + 0.08 * SIZE[1])] = 0
+        y, x = np.nonzero(loss > 0.08)
+        points = np.array([centred.floor_point(a + 0.5, b + 0.5) for a, b in zip(x, y, strict=True)])
+        off = np.hypot(points[:, 0], points[:, 1] - near - radius)
+        far = (off > 3 * radius) & (off < 18 * radius)
+        only = np.zeros_like(loss)
+        only[y[far], x[far]] = loss[y[far], x[far]]
+        found = azimuth_of(only, centred, near + radius)
+        azimuth = made.plate.light.azimuth * (-1 if plan.view.mirrored else 1)
+        assert turned(found, azimuth + 180) < 20
+        assert made.post.facts["light"] == {"azimuth": azimuth, "elevation": made.plate.light.elevation}
+        assert far.sum() > 60
+    else:
+        right, away, up = plan.towards_light
+        y, x = np.nonzero(loss > 0.05)
+        weight = loss[y, x] / loss[y, x].sum()
+        moved = (weight @ x - columns.mean(), weight @ y - rows.mean())
+        # On a table the picture's up is away from the viewer, on a wall it is up.
+        wanted = (-right, away if made.plate.kind == "flat" else up)
+        assert turned(math.degrees(math.atan2(*moved)), math.degrees(math.atan2(*wanted))) < 20
+        assert math.hypot(*moved) > 5
 
 
-def test_fixed_light_side_is_kept() -> None:
-    template = TEMPLATES["warm-paper"]
-    light = template.light.model_copy(update={"side": "left"})
-    jobs = [dataclasses.replace(_job(seed=s), template=template.model_copy(update={"light": light})) for s in range(8)]
-    assert {draw_setting(job).side for job in jobs} == {-1}
+def _pixels(view: object, row: float) -> float:
+    """Pixels for a unit of the floor's width in a row."""
+    return 1 / (view.floor_point(1, row)[0] - view.floor_point(0, row)[0])  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("template", sorted(TEMPLATES))
-def test_shadow_only_darkens_the_backdrop_and_lies_at_the_feet(template: str) -> None:
-    job = _job(template, seed=5)
-    candidate, backdrop = _compose(job), StudioEngine().backdrop(job)
-    free = candidate.alpha == 0
-    change = candidate.rgb.astype(int).sum(axis=2) - backdrop.astype(int).sum(axis=2)
-    assert change[free].max() <= 3, "nothing outside the product is lighter than the empty scene"
-    feet = int(contact_row(candidate.alpha))
-    box = product_box(candidate.alpha)
-    under = change[feet + 1 : feet + 4, box.left + 20 : box.right - 20]
-    assert np.median(under) < -30, "it is dark right under the product"
-    assert change[:40].min() > -3, "and not at the top of the picture"
+def test_nothing_beside_the_product_gets_lighter(made: Made) -> None:
+    free = made.post.alpha == 0
+    rise = made.post.rgb.astype(int) - made.empty
+    assert rise[free].max() <= 1
+    assert made.loss[:20].max() < 0.1, "and nothing changes at the top"
 
 
-def test_shadow_falls_away_from_the_light() -> None:
-    for seed in range(6):
-        job = _job("grey-sweep", seed=seed)
-        candidate, side = _compose(job), draw_setting(job).side
-        loss = StudioEngine().backdrop(job).astype(int).sum(2) - candidate.rgb.astype(int).sum(2)
-        box = product_box(candidate.alpha)
-        loss[candidate.alpha > 0] = 0
-        rows = slice(box.bottom - 60, box.bottom)
-        left, right = loss[rows, : box.left - 6].sum(), loss[rows, box.right + 6 :].sum()
-        assert (left > 2 * right) if side == 1 else (right > 2 * left)
+def test_it_is_dark_right_under_the_foot(made: Made) -> None:
+    rows, columns = np.nonzero(made.post.alpha > 127)
+    if made.plate.kind == "floor":
+        foot, middle = rows.max() + 1, round(columns[rows == rows.max()].mean())
+        under = made.loss[foot : foot + 4, middle - 2 : middle + 3]
+        assert under.max(axis=0).min() > 0.2
+        assert made.loss[foot + 24 :, middle - 2 : middle + 3].max() < 0.5 * under.max(), "and only there"
+    else:
+        ring = cv2.dilate(made.post.alpha, np.ones((7, 7), np.uint8)) > 0
+        assert np.median(made.loss[ring & (made.loss > 0)]) > 0.03
+        assert made.loss.max() > 0.2
 
 
-def test_standing_product_touches_the_floor_despite_soft_alpha_below() -> None:
+def test_the_empty_scene_is_the_plate_and_its_mirror_image(made: Made) -> None:
+    """Beside grain, the backdrop differs from the plate by what a glossy floor shows of the product alone."""
+    shown = made.plan.view.crop(picture_of(made.plate.name)).astype(float)
+    if made.plate.foreground and "foreground_left_out" not in made.post.notes:
+        front = made.plan.view.crop(foreground_of(made.plate.name)).astype(float)
+        shown += front[..., 3:] / 255 * (front[..., :3] - shown)
+    apart = np.abs(cv2.GaussianBlur(made.empty.astype(float) - shown, (0, 0), 3)).max(axis=2)
+    foot = int(np.nonzero(made.post.alpha > 127)[0].max())
+    assert apart[: foot - 8].max() < 1.5
+    below = apart[foot : foot + 40].max()
+    assert (below > 1.5) == (made.plate.gloss > 0.02), (below, made.plate.gloss)
+
+
+def test_a_standing_product_touches_the_floor_despite_soft_alpha_below() -> None:
     cutout = box_cutout()
     cutout[470:500, 150:250, 3] = 20  # a faint smear under the box
-    job = _job(cutout=cutout)
+    job = _job("white-sweep", cutout, harmonise=False)
     candidate = _compose(job)
-    feet = contact_row(candidate.alpha)
+    foot = int(np.nonzero(candidate.alpha > 127)[0].max()) + 1
     loss = StudioEngine().backdrop(job).astype(int).sum(2) - candidate.rgb.astype(int).sum(2)
-    loss[candidate.alpha > 0] = 0
-    darkest = int(np.argmax(loss[:, product_box(candidate.alpha).left + 60]))
-    assert abs(darkest - feet) <= 4
+    darkest = np.argmax(loss[foot + 1 :, product_box(candidate.alpha).left + 100])
+    assert darkest < 6
 
 
-def test_small_cutout_is_not_blown_up_and_says_so() -> None:
-    candidate = _compose(_job(cutout=box_cutout(90, 120), size=(800, 800)))
-    assert candidate.placement.scale == MAX_UPSCALE
-    assert candidate.notes == ("placed_smaller_to_keep_it_sharp",)
-    assert _compose(_job()).notes == ()
+# ---- what hangs in front
 
 
-@pytest.mark.parametrize("shape", [(300, 60), (60, 300), (200, 200)])
-@pytest.mark.parametrize("size", [(480, 480), (640, 360), (360, 640)])
-def test_product_lies_whole_inside_the_picture(shape: tuple[int, int], size: tuple[int, int]) -> None:
-    for seed in range(3):
-        candidate = _compose(_job(cutout=box_cutout(*shape), size=size, seed=seed))
-        box = product_box(candidate.alpha)
-        whole = scaled_size(product_box(box_cutout(*shape)[..., 3]), candidate.placement.scale)
-        assert candidate.rgb.shape == (size[1], size[0], 3)
-        assert (box.width, box.height) == pytest.approx(whole, abs=2)
-        assert box.left > 0
-        assert box.top > 0
-        assert box.right < size[0]
-        assert box.bottom < size[1]
+def test_a_foreground_never_lies_over_the_product(monkeypatch: pytest.MonkeyPatch) -> None:
+    plate = next(plate for plate in PLATES.values() if plate.foreground)
+    job = _job(plate.name, harmonise=False)
+    layer = np.zeros((200, 200, 4), np.uint8)
+    layer[..., 0] = 255
+    layer[:, :20, 3] = layer[:, -20:, 3] = 255  # both sides, whichever way the plate is turned
+    monkeypatch.setattr(studio, "foreground_of", lambda name: layer)
+    beside = _compose(job)
+    assert beside.notes == ()
+    red = np.all(np.abs(beside.rgb.astype(int) - (255, 0, 0)) < 12, axis=2)
+    assert red[:, 2].all()
+    assert red[:, -3].all()
+    assert not red[beside.alpha > 0].any()
+    assert np.array_equal(StudioEngine().backdrop(job)[:, [2, -3]], beside.rgb[:, [2, -3]])
+    layer = layer.copy()
+    layer[80:120, :, 3] = 90
+    monkeypatch.setattr(studio, "foreground_of", lambda name: layer)
+    across = _compose(job)
+    assert across.notes == ("foreground_left_out",)
+    assert not np.all(np.abs(across.rgb.astype(int) - (255, 0, 0)) < 30, axis=2).any()
 
 
-def test_paper_backdrop_is_smooth_and_has_a_floor_and_a_wall() -> None:
-    picture = StudioEngine().backdrop(_job("grey-sweep", seed=2)).astype(np.float32).mean(axis=2)
-    smooth = cv2.GaussianBlur(picture, (0, 0), 4)
-    assert np.abs(np.diff(smooth, axis=0)).max() < 2, "no hard horizon"
-    assert abs(smooth[440, 240] - smooth[60, 240]) > 4, "floor and wall do not have the same light"
+# ---- the same again
+
+
+def test_same_job_same_bytes_whatever_the_batch() -> None:
+    jobs = [_job(seed=1), _job("flat-oak", seed=2), _job("wall-sage", seed=3), _job(seed=4)]
+    together = StudioEngine().compose(jobs)
+    for job, one in zip(reversed(jobs), reversed(together), strict=True):
+        again = _compose(job)
+        assert np.array_equal(again.rgb, one.rgb)
+        assert again.facts == one.facts
+    assert not np.array_equal(together[0].rgb, together[3].rgb)
+    assert np.array_equal(StudioEngine().backdrop(jobs[0]), StudioEngine().backdrop(jobs[0]))
+
+
+@pytest.mark.parametrize("plate", ["marble-counter", "snow-morning", "flat-oak"])
+def test_threads_do_not_change_the_bytes(plate: str) -> None:
+    threads, pictures = cv2.getNumThreads(), []
+    try:
+        for count in (1, 4):
+            cv2.setNumThreads(count)
+            pictures.append(_compose(_job(plate, size=(640, 640))).rgb)
+    finally:
+        cv2.setNumThreads(threads)
+    assert np.array_equal(*pictures)
+
+
+def test_plates_are_decoded_once_and_few_are_kept() -> None:
+    for read in (picture_of, ambient_of):
+        read.cache_clear()
+    StudioEngine().compose([_job(seed=seed) for seed in range(3)])
+    StudioEngine().backdrop(_job(seed=9))
+    for read in (picture_of, ambient_of, foreground_of):
+        info = read.cache_info()
+        assert info.maxsize is not None
+        assert info.maxsize * 2048 * 2048 * 4 < 250e6
+    assert picture_of.cache_info().misses == ambient_of.cache_info().misses == 1
+
+
+@pytest.mark.parametrize("size", [(480, 270), (288, 360)])
+def test_other_aspects_show_the_same_set(size: tuple[int, int]) -> None:
+    candidate = _compose(_job("oak-window", size=size))
+    assert candidate.rgb.shape == (size[1], size[0], 3)
+    assert candidate.alpha.shape == (size[1], size[0])
+    assert candidate.facts["plate"] == "oak-window"
+
+
+def test_a_product_without_one_solid_pixel_is_composed_too() -> None:
+    glass = box_cutout()
+    glass[..., 3] //= 2
+    candidate = _compose(_job(cutout=glass))
+    assert candidate.harmony == UNTOUCHED
+    assert 120 < candidate.alpha.max() < 140
 
 
 def test_an_empty_cutout_is_an_error_in_words() -> None:
     with pytest.raises(ValueError, match="cut-out is empty"):
         _compose(_job(cutout=np.zeros((50, 50, 4), np.uint8)))
+
+
+# ---- engines, seeds, placements
 
 
 def test_seed_is_stable_and_keeps_parts_apart() -> None:
@@ -169,29 +313,9 @@ def test_on_canvas_cuts_at_the_borders() -> None:
     assert not on_canvas(product, Placement(1.0, 40, 0), (20, 20)).any()
 
 
-def test_shipped_templates_cover_evergreen_and_winter() -> None:
-    assert {"warm-paper", "grey-sweep", "frost", "winter-evening"} <= set(TEMPLATES)
-    assert all(t.title and t.mood and t.palette for t in TEMPLATES.values())
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("x: {mood: m, title: t, floor: red, wall: '#ffffff'}", "floor"),
-        ("x: {mood: m, title: t, floor: '#ffffff', wall: '#ffffff', flor: 1}", "flor"),
-        ("x: {mood: m, title: t, floor: '#ffffff', wall: '#ffffff', fill: [0.8, 0.4]}", "fill"),
-        ("x: {mood: m, title: t, floor: '#ffffff', wall: '#ffffff', light: {ambient: 3}}", "light.ambient"),
-        ("[1, 2]", "mapping"),
-    ],
-)
-def test_a_bad_template_names_its_key(tmp_path: Path, text: str, words: str) -> None:
-    path = tmp_path / "looks.yaml"
-    path.write_text(text)
-    with pytest.raises(ValueError, match=words):
-        read_templates(path)
-
-
 def test_engines_by_name() -> None:
-    assert scene_engine("studio").name == "studio"
+    engine = scene_engine("studio")
+    assert (engine.name, engine.kind) == ("studio", "procedural_scene")
+    assert plates_digest() in engine.revision, "other plates are another revision"
     with pytest.raises(ValueError, match="known: studio"):
         scene_engine("nope")

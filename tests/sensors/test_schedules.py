@@ -41,7 +41,7 @@ until: 2026-11-30
 timezone: Europe/Berlin
 schedule: "0 3 * * *"
 rotation: weekly
-scenes: [{template: warm-paper}]
+scenes: [{template: oak-window}]
 marketplaces: [shopify]
 """
 
@@ -91,7 +91,7 @@ def test_an_empty_catalog_is_skipped_with_a_reason(tmp_path: Path, instance: dg.
 def test_a_campaign_without_a_cron_line_has_no_schedule(tmp_path: Path) -> None:
     folder = tmp_path / "campaigns"
     folder.mkdir()
-    (folder / "sale.yaml").write_text("name: sale\nscenes: [{template: warm-paper}]\nmarketplaces: [shopify]\n")
+    (folder / "sale.yaml").write_text("name: sale\nscenes: [{template: oak-window}]\nmarketplaces: [shopify]\n")
     campaigns = load_campaigns(folder)
     _, lines = line_infos(Environment(), campaigns)
     jobs = {name: line_job(info) for name, info in lines.items()}

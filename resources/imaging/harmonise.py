@@ -1,0 +1,153 @@
+"""Harmonising a product with a scene, within bounds so small that it stays the same product.
+
+Three things: a gain per channel for the light's level and colour, light of the surroundings that wraps round the
+outline, and the measure of what both did. Nothing else ever changes a product's pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from resources.imaging.colour import delta_e_2000, linear_to_srgb, rgb_to_lab, srgb_to_linear
+
+U8 = NDArray[np.uint8]
+F32 = NDArray[np.float32]
+
+MOST_DELTA_E = 1.0
+MOST_AB_SHIFT = 1.5
+# What is aimed at: the rest is room for the sampling of the measure and for the ring.
+_AIM = 0.85
+_MOST_GAIN = 0.05
+_WRAP = 0.13
+_SAMPLE = 60_000
+_LEAST_CORE = 400  # pixels
+
+
+@dataclass(frozen=True, slots=True)
+class Harmony:
+    """What was done to a product, and what it did.
+
+    gain: of linear red, green, blue, near black (see `with_gain`). ring: pixels inside the outline that light wraps
+    round; 0 is none. delta_e: mean CIEDE2000 over the solid product; ab_shift: median shift of Lab a and b.
+    """
+
+    gain: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    ring: int = 0
+    delta_e: float = 0.0
+    ab_shift: float = 0.0
+
+    @property
+    def kept(self) -> bool:
+        """True if the product stayed within the bounds."""
+        return self.delta_e <= MOST_DELTA_E and self.ab_shift <= MOST_AB_SHIFT
+
+
+UNTOUCHED = Harmony()
+
+
+def gain_tables(gain: Sequence[float]) -> U8:
+    """256x3 uint8: sRGB levels after a gain g of linear light, by x -> g x / (1 + (g - 1) x).
+
+    The curve keeps black and white where they are, so that no highlight is clipped; near black it multiplies by g.
+    """
+    light = srgb_to_linear(np.arange(256, dtype=np.uint8))[:, None]
+    g = np.asarray(gain, np.float32)[None]
+    return linear_to_srgb((g * light / (1 + (g - 1) * light)).astype(np.float32))
+
+
+def with_gain(rgb: U8, gain: Sequence[float]) -> U8:
+    """A picture (HxWx3 uint8) under a gain per channel; see `gain_tables`."""
+    tables = gain_tables(gain)
+    return np.asarray(cv2.LUT(rgb, np.ascontiguousarray(tables[None])), np.uint8)
+
+
+def beyond_ring(solid: NDArray[np.bool_], ring: int) -> NDArray[np.bool_]:
+    """The solid pixels that light wrapped `ring` pixels round the outline does not reach; ring 0: all of them."""
+    if ring == 0:
+        return solid
+    across = 4 * ring + 5
+    padded = cv2.copyMakeBorder(solid.astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT)
+    core = cv2.erode(padded, np.ones((across, across), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=0)
+    return np.asarray(core[1:-1, 1:-1] > 0)
+
+
+def harmonise(layer: U8, scene: U8, light: Sequence[float], ring: int) -> tuple[U8, Harmony]:
+    """A product's colours matched to the scene it is put into, and what was done.
+
+    layer: HxWx4 straight alpha on the canvas's part around the product; scene: the same part of the scene, HxWx3.
+    light: colour of the scene's light, linear, about 1. ring: pixels that light wraps round. Returns HxWx3 colours for
+    the layer; where even a small change goes beyond the bounds, they are the layer's own.
+    """
+    solid = layer[..., 3] == 255
+    if not solid.any():
+        return np.ascontiguousarray(layer[..., :3]), UNTOUCHED
+    rgb = np.ascontiguousarray(layer[..., :3])
+    if np.count_nonzero(beyond_ring(solid, ring)) < _LEAST_CORE:
+        ring = 0  # all of a chain is outline: light would change it everywhere
+    wanted = _wanted_gain(rgb, scene, layer[..., 3], light)
+    wrapped = _wrap(layer[..., 3], scene, ring)
+    sample = _sample(solid)
+    lab = rgb_to_lab(rgb[sample])
+    for strength in (1.0, 0.7, 0.5, 0.35, 0.2, 0.1):
+        gain = tuple(round(1 + strength * (g - 1), 4) for g in wanted)
+        colours = _blended(with_gain(rgb, gain), *wrapped, strength)
+        harmony = _measured(lab, rgb_to_lab(colours[sample]), gain, ring)
+        if harmony.delta_e <= _AIM * MOST_DELTA_E and harmony.ab_shift <= _AIM * MOST_AB_SHIFT:
+            return colours, harmony
+    return rgb, UNTOUCHED
+
+
+def _wanted_gain(rgb: U8, scene: U8, alpha: U8, light: Sequence[float]) -> list[float]:
+    """Gain per channel: the colour of the light, and a little of the way from the product's level to the scene's."""
+    own, around = _level(rgb[alpha > 200]), _level(scene[alpha == 0])
+    level = float(np.clip((around / own) ** 0.06, 1 - _MOST_GAIN, 1 + _MOST_GAIN))
+    tint = np.asarray(light, np.float64) / float(np.mean(light))
+    return [float(np.clip(level * (1 + 0.25 * (t - 1)), 0.9, 1.1)) for t in tint]
+
+
+def _level(rgb: U8) -> float:
+    """Mean linear luminance; not below a dark grey's, so that a black product asks for nothing extreme."""
+    if rgb.size == 0:
+        return 0.18
+    mean = srgb_to_linear(rgb[:: max(1, len(rgb) // _SAMPLE)]).mean(axis=0)
+    return max(0.03, float(mean @ np.array([0.2126, 0.7152, 0.0722], np.float32)))
+
+
+def _wrap(alpha: U8, scene: U8, ring: int) -> tuple[F32, U8]:
+    """Weight of the surroundings' light at every pixel (0 but in the ring inside the outline), and that light."""
+    if ring == 0:
+        return np.zeros(alpha.shape, np.float32), scene
+    around = cv2.GaussianBlur(scene, (0, 0), 1.5 * ring)
+    depth = cv2.GaussianBlur(alpha, (0, 0), 0.6 * ring, borderType=cv2.BORDER_CONSTANT).astype(np.float32) / 255
+    weight = np.clip(2 * (1 - depth), 0, 1) * (alpha > 0)
+    return _WRAP * weight, around
+
+
+def _blended(rgb: U8, weight: F32, around: U8, strength: float) -> U8:
+    where = weight > 0.004
+    result = rgb.copy()
+    own, light = srgb_to_linear(rgb[where]), srgb_to_linear(around[where])
+    # Bright surroundings spill over an edge; dark ones only dim it a little.
+    share = (strength * weight[where])[:, None] * np.where(light > own, np.float32(1), np.float32(0.4))
+    result[where] = linear_to_srgb(own + share * (light - own))
+    return result
+
+
+def _sample(solid: NDArray[np.bool_]) -> tuple[NDArray[np.intp], ...]:
+    """Solid pixels, at most some 60,000, spread evenly."""
+    found = np.nonzero(solid)
+    step = max(1, len(found[0]) // _SAMPLE)
+    return tuple(index[::step] for index in found)
+
+
+def _measured(before: F32, after: F32, gain: Sequence[float], ring: int) -> Harmony:
+    shift = np.linalg.norm(after[:, 1:] - before[:, 1:], axis=1)
+    r, g, b = gain
+    return Harmony(
+        (r, g, b), ring, round(float(delta_e_2000(before, after).mean()), 4), round(float(np.median(shift)), 4)
+    )
