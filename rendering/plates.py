@@ -35,7 +35,7 @@ log = logging.getLogger("plates")
 SIDE = 2048
 SAMPLES = 8
 AMBIENT_SIDE = 768
-MOST_BYTES = 430_000
+GOOD_BYTES = 330_000
 _SENSOR = 36.0  # mm; with a square picture the lens is focal * 36 mm
 
 
@@ -207,15 +207,15 @@ def _mean_blocks(image: np.ndarray, factor: int) -> np.ndarray:
 
 def _jpeg(picture: np.ndarray, quality: int) -> bytes:
     buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, "JPEG", quality=quality, subsampling="4:4:4", optimize=True)
+    Image.fromarray(picture).save(buffer, "JPEG", quality=quality, subsampling="4:2:0", optimize=True)
     return buffer.getvalue()
 
 
 def _small_enough(picture: np.ndarray) -> bytes:
-    """The best JPEG that fits into what a plate may weigh."""
-    for quality in (95, 93, 91, 89, 87, 85, 82, 79, 76, 72):
+    """The best JPEG that fits into what a plate should weigh; a very fine texture may weigh more."""
+    for quality in (95, 93, 91, 89, 87, 85, 82, 80):
         data = _jpeg(picture, quality)
-        if len(data) <= MOST_BYTES:
+        if len(data) <= GOOD_BYTES:
             break
     return data
 
@@ -232,7 +232,9 @@ def palette(picture: np.ndarray, count: int = 5) -> list[str]:
 def description(plate: Plate, picture: np.ndarray, share: np.ndarray) -> dict[str, object]:
     """What the compositor must know of a plate; the fields are explained in resources/scenes/plates.py."""
     light = plate.light
+    around = share.shape[0] // 24
     row, column = (round(at * (share.shape[0] - 1)) for at in (plate.stand_row, 0.5))
+    stand = share[row - around : row + around, column - around : column + around]
     return {
         "title": plate.title,
         "season": plate.season,
@@ -259,7 +261,7 @@ def description(plate: Plate, picture: np.ndarray, share: np.ndarray) -> dict[st
             "elevation": light.elevation,
             "size": light.size,
             "kelvin": light.kelvin,
-            "key_share": round(1 - float(share[row, column].mean()) / 255, 3),
+            "key_share": round(1 - float(stand.mean()) / 255, 3),
         },
         "mirror": plate.mirror,
         "foreground": plate.foreground is not None,
@@ -273,7 +275,7 @@ def save(plate: Plate, folder: Path, linear: np.ndarray, key: np.ndarray) -> Non
     picture = develop(linear, plate.exposure)
     share = ambient_share(linear, key, min(AMBIENT_SIDE, linear.shape[0]))
     (folder / f"{plate.name}.jpg").write_bytes(_small_enough(picture))
-    (folder / f"{plate.name}.ambient.jpg").write_bytes(_jpeg(share, 88))
+    (folder / f"{plate.name}.ambient.jpg").write_bytes(_jpeg(share, 84))
     text = yaml.safe_dump(description(plate, picture, share), sort_keys=False, allow_unicode=True, width=110)
     (folder / f"{plate.name}.yaml").write_text(text, encoding="utf-8")
 

@@ -31,6 +31,7 @@ _SKY = 40
 # Angles at which a body is cut into upright sheets through its axis, beside the one that faces the camera.
 _SLICES = tuple(math.pi * turn / 8 for turn in range(1, 8))
 _DEEPEST = 2.2
+_SLANT = 0.08
 TOUCHES = 0.4
 _LEGS = 0.55  # a base that touches less of its span than this stands on legs
 
@@ -117,6 +118,11 @@ class Base:
         rise = self.row - float(min(self.curve[first], self.curve[last]))
         seen = rise / max(1.0, self.width / 2 * math.sin(view.steepness(self.row)))
         return float(min(max(self.depth, seen), _DEEPEST))
+
+    def slanted(self) -> bool:
+        """True if one end of the base is seen higher than the other: a box over its corner, a photo that is tilted."""
+        first, last = round(self.middle - self.width / 2), round(self.middle + self.width / 2) - 1
+        return abs(float(self.curve[first] - self.curve[last])) > _SLANT * self.width
 
     def drop(self) -> F32:
         """How far every column of a body must be lowered to stand on the nearest contact's row.
@@ -241,7 +247,7 @@ def floor_shadow(
     view = view.scaled(1 / reduce)
     base = find_base(_as_u8(small))
     total = np.zeros_like(small)
-    cast = _legs_shadow if base.legs else _body_shadow
+    cast = _faces_shadow if base.legs or base.slanted() else _body_shadow
     for shadow in cast(small, view, base, directions):
         total += shadow
     total /= len(directions)
@@ -262,32 +268,42 @@ def _body_shadow(small: F32, view: FloorView, base: Base, directions: Sequence[D
         yield shadow
 
 
-def _legs_shadow(small: F32, view: FloorView, base: Base, directions: Sequence[Direction]) -> Iterator[F32]:
-    """The hard shadow from each direction of what stands on legs: every foot where it is, all of them meeting above.
+def _faces_shadow(small: F32, view: FloorView, base: Base, directions: Sequence[Direction]) -> Iterator[F32]:
+    """The hard shadow from each direction of what does not stand on one round base: every pixel has its own place.
 
-    Each pixel has a place in space: the distance of the ground under its column at the floor, of the feet's mean from
-    the middle of the height on.
+    A pixel of a box seen over its corner stands upright on the ground under its column, as does the box's back. A pixel
+    of what stands on legs does so at the floor; from the middle of the height on all legs have met.
     """
     rows, columns = np.nonzero(small > 0.02)
     weight = small[rows, columns]
     x, y = columns - view.centre[0] + 0.5, rows - view.centre[1] + 0.5
-    (cx, cy), f, c, s = view.centre, view.focal, math.cos(view.pitch), math.sin(view.pitch)
-    mean = base.axis(view)[1]
-    ground = base.curve - cy
+    f, c, s = view.focal, math.cos(view.pitch), math.sin(view.pitch)
+    ground = base.curve - view.centre[1]
     foot = (f * c - ground * s) / (f * s + ground * c)
-    along = np.clip((base.curve[columns] - rows) / max(1.0, 0.5 * float(base.row - rows.min())), 0, 1)
-    away = foot[columns] + along * (mean - foot[columns])
+    away = foot[columns]
+    behind: tuple[float, ...] = (0.0, 0.5 * base.depth * base.width * float(foot.min()) / f)
+    if base.legs:
+        along = np.clip((base.curve[columns] - rows) / max(1.0, 0.5 * float(base.row - rows.min())), 0, 1)
+        away = away + along * (base.axis(view)[1] - away)
+        behind = (0.0,)
     reach = away / (f * c - y * s)
     right, up = reach * x, 1 - reach * (f * s + y * c)
     for lx, ly, lz in directions:
-        at_x, at_y = right - lx / lz * up, away - ly / lz * up
-        depth = c * at_y + s
-        seen_x = np.rint(cx + f * at_x / depth - 0.5).astype(np.intp)
-        seen_y = np.rint(cy + f * (c - s * at_y) / depth - 0.5).astype(np.intp)
-        inside = (seen_x >= 0) & (seen_x < small.shape[1]) & (seen_y >= 0) & (seen_y < small.shape[0]) & (depth > 0)
-        place = seen_y[inside] * small.shape[1] + seen_x[inside]
-        sums = np.bincount(place, weight[inside], small.size).reshape(small.shape)
-        yield np.minimum(sums, 1).astype(np.float32)
+        shadow = np.zeros_like(small)
+        for back in behind:
+            shadow += _splat(view, right - lx / lz * up, away + back - ly / lz * up, weight, small.shape)
+        yield np.minimum(shadow, 1)
+
+
+def _splat(view: FloorView, right: F64, away: F64, weight: F32, shape: tuple[int, ...]) -> F32:
+    """Points of the floor drawn as pixels of a picture, their weights added up."""
+    c, s = math.cos(view.pitch), math.sin(view.pitch)
+    depth = np.maximum(c * away + s, 1e-6)
+    columns = np.rint(view.centre[0] + view.focal * right / depth - 0.5).astype(np.intp)
+    rows = np.rint(view.centre[1] + view.focal * (c - s * away) / depth - 0.5).astype(np.intp)
+    inside = (columns >= 0) & (columns < shape[1]) & (rows >= 0) & (rows < shape[0]) & (depth > 1e-6)
+    place = rows[inside] * shape[1] + columns[inside]
+    return np.bincount(place, weight[inside], shape[0] * shape[1]).reshape(shape).astype(np.float32)
 
 
 def _slice_shadow(upright: F32, view: FloorView, base: Base, towards: Direction, turn: tuple[float, float]) -> F32:
