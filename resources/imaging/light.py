@@ -40,7 +40,8 @@ def add_grain(levels: F32, rng: np.random.Generator, grain: float) -> U8:
     grain: standard deviation in sRGB levels, the same for all channels.
     """
     height, width = levels.shape[:2]
-    return cv2.convertScaleAbs(np.maximum(levels + _noise(height, width, rng, grain)[..., None], 0))
+    noisy = levels + _noise(height, width, rng, grain)[..., None]
+    return cv2.convertScaleAbs(np.maximum(noisy, 0, out=noisy))
 
 
 def grain_of(rgba: U8) -> float:

@@ -28,10 +28,9 @@ _HIGHEST = 0.4  # how far up its height a product can still touch the ground
 _LOWEST_SUN = math.sin(math.radians(7))
 _GOLDEN_ANGLE = math.pi * (3 - math.sqrt(5))
 _SKY = 40
-# Angles at which a body is cut into upright sheets through its axis, beside the one that faces the camera.
-_SLICES = tuple(math.pi * turn / 8 for turn in range(1, 8))
 _DEEPEST = 2.2
 _SLANT = 0.08
+_CLOSED = 0.85
 TOUCHES = 0.4
 _LEGS = 0.55  # a base that touches less of its span than this stands on legs
 
@@ -88,8 +87,8 @@ class Base:
     """Where a standing product touches the floor.
 
     curve: ground row under every column; touch: 0 to 1, how surely the product touches there. row: the nearest contact.
-    middle, width: of the columns that touch. legs: whether it stands on single feet. depth: how deep it is, as a share
-    of its width.
+    middle, width: of the columns that touch; foot: width of the widest part that touches without a gap. legs: whether
+    it stands on thin feet. depth: how deep it is, as a share of its width.
     """
 
     curve: F32
@@ -97,15 +96,17 @@ class Base:
     row: float
     middle: float
     width: float
+    foot: float
     legs: bool
     depth: float
 
     def axis(self, view: FloorView) -> tuple[float, float]:
         """Where the product's upright axis meets the floor: right, away."""
         right, front = view.floor_point(self.middle, self.row)
-        if self.legs:
+        if not self.closed():
             feet = self.curve[self.touch > TOUCHES]
-            return right, float(np.mean([view.floor_point(self.middle, float(row))[1] for row in feet]))
+            rows = feet.tolist() or [self.row]
+            return right, float(np.mean([view.floor_point(self.middle, row)[1] for row in rows]))
         half = self.width / 2 * (view.floor_point(self.middle + 1, self.row)[0] - right)
         return right, front + self.depth_seen(view) * half
 
@@ -119,10 +120,12 @@ class Base:
         seen = rise / max(1.0, self.width / 2 * math.sin(view.steepness(self.row)))
         return float(min(max(self.depth, seen), _DEEPEST))
 
-    def slanted(self) -> bool:
-        """True if one end of the base is seen higher than the other: a box over its corner, a photo that is tilted."""
-        first, last = round(self.middle - self.width / 2), round(self.middle + self.width / 2) - 1
-        return abs(float(self.curve[first] - self.curve[last])) > _SLANT * self.width
+    def closed(self) -> bool:
+        """True if the base is one closed, level shape: no feet, not two things, no box over its corner, no tilt."""
+        first, last = round(self.middle - self.width / 2), round(self.middle + self.width / 2)
+        third = max(1, round(self.width / 3))
+        tilt = float(self.curve[first : first + third].mean() - self.curve[last - third : last].mean())
+        return abs(tilt) <= _SLANT * self.width and self.foot >= _CLOSED * self.width
 
     def drop(self) -> F32:
         """How far every column of a body must be lowered to stand on the nearest contact's row.
@@ -190,10 +193,17 @@ def find_base(alpha: U8) -> Base:
         row=float(curve[columns].max()),
         middle=(first + last) / 2,
         width=float(last - first),
+        foot=float(_longest_run(columns)),
         legs=bool((touch > TOUCHES).any()) and columns.size < _LEGS * (last - first),
         # What is taller than wide is mostly round or square; what is wide is mostly flatter, like a bag.
         depth=float(np.clip(tall / max(wide, 1.0), 0.4, 1.0)),
     )
+
+
+def _longest_run(columns: NDArray[np.intp]) -> int:
+    """How many of the sorted columns follow one another without a gap, at most."""
+    ends = np.flatnonzero(np.diff(columns) > 1)
+    return int(np.diff(np.concatenate([[-1], ends, [columns.size - 1]])).max())
 
 
 def key_directions(towards: Direction, size: float) -> list[Direction]:
@@ -235,33 +245,45 @@ def _raised(direction: Direction) -> Direction:
 
 
 def floor_shadow(
-    alpha: U8, view: FloorView, directions: Sequence[Direction], *, reduce: int = 4, blur: float = 1.0
+    alpha: U8,
+    view: FloorView,
+    directions: Sequence[Direction],
+    *,
+    reduce: int = 4,
+    blur: float = 1.0,
+    sheets: int = 8,
 ) -> F32:
     """Density of the shadow that a standing product throws on the floor; same size as alpha.
 
     view: how the floor is seen, in pixels of alpha. directions: to points of the light. reduce: the projections are
     made in a picture so many times smaller. blur: sigma in that picture's pixels that hides the single projections.
+    sheets: upright slices through its axis that a round body is made of.
     ValueError if alpha is empty or the product stands above the horizon.
     """
     small = reduced(alpha, reduce)
     view = view.scaled(1 / reduce)
     base = find_base(_as_u8(small))
     total = np.zeros_like(small)
-    cast = _faces_shadow if base.legs or base.slanted() else _body_shadow
-    for shadow in cast(small, view, base, directions):
+    if base.closed():
+        shadows = _body_shadow(small, view, base, directions, sheets)
+    else:
+        shadows = _faces_shadow(small, view, base, directions)
+    for shadow in shadows:
         total += shadow
     total /= len(directions)
     return enlarged(cv2.GaussianBlur(total, (0, 0), blur), alpha.shape)
 
 
-def _body_shadow(small: F32, view: FloorView, base: Base, directions: Sequence[Direction]) -> Iterator[F32]:
+def _body_shadow(
+    small: F32, view: FloorView, base: Base, directions: Sequence[Direction], sheets: int
+) -> Iterator[F32]:
     """The hard shadow from each direction of a body that stands on one closed base."""
     upright = _columns_moved(small, base.drop())
     # Only what lies alike on both sides of the axis is taken to go round it: a mug's body, not its handle.
     core = np.minimum(upright, _flipped(upright, base.middle))
     for direction in directions:
         shadow = _slice_shadow(upright, view, base, direction, (1.0, 0.0))
-        for angle in _SLICES:
+        for angle in (math.pi * turn / sheets for turn in range(1, sheets)):
             # A little inside the body, so that no sheet's foot looks out from under a base that is not quite round.
             turn = (0.94 * math.cos(angle), 0.94 * base.depth_seen(view) * math.sin(angle))
             shadow = np.maximum(shadow, _slice_shadow(core, view, base, direction, turn))
@@ -281,7 +303,7 @@ def _faces_shadow(small: F32, view: FloorView, base: Base, directions: Sequence[
     ground = base.curve - view.centre[1]
     foot = (f * c - ground * s) / (f * s + ground * c)
     away = foot[columns]
-    behind: tuple[float, ...] = (0.0, 0.5 * base.depth * base.width * float(foot.min()) / f)
+    behind: tuple[float, ...] = (0.0, 0.5 * base.depth * base.foot * float(foot.min()) / f)
     if base.legs:
         along = np.clip((base.curve[columns] - rows) / max(1.0, 0.5 * float(base.row - rows.min())), 0, 1)
         away = away + along * (base.axis(view)[1] - away)

@@ -117,7 +117,8 @@ def light_left(alpha: U8, plan: Plan) -> F32:
     key, sky = key * fade * _KEY, enlarged(sky, small) * fade * _OCCLUSION
     left = ambient * (1 - sky)[..., None] + (1 - ambient) * (1 - key)[..., None]
     if plan.plate.kind == "floor":
-        touch = enlarged(contact_shadow(alpha, _unit(alpha)), small)
+        half = _shrunk(alpha, _CRISP)
+        touch = enlarged(contact_shadow(half, _unit(half)), small)
         left *= (1 - _CONTACT * touch)[..., None]
     return left
 
@@ -134,7 +135,7 @@ def blocked_light(alpha: U8, plan: Plan) -> tuple[F32, F32]:
             small, view.scaled(1 / reduce), key_directions(towards, light.size), reduce=1, blur=0.8 + 0.07 * light.size
         )
         tiny = _shrunk(alpha, _SKY)
-        sky = floor_shadow(tiny, view.scaled(1 / _SKY), sky_directions(), reduce=1, blur=1.6)
+        sky = floor_shadow(tiny, view.scaled(1 / _SKY), sky_directions(), reduce=1, blur=1.6, sheets=4)
         return key, sky
     right, away, up = towards
     # On a wall "up" is up in the picture and "out" is towards the camera; on a table "up" is away from the viewer.
