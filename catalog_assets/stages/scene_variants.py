@@ -147,6 +147,8 @@ class SceneVariants(Stage):
         )
 
     def _save(self, shelf: Shelf, blank: Record, candidate: Candidate, seconds: float) -> Record:
+        if not candidate.harmony.kept:  # no engine may; the judge would refuse the picture as well
+            raise ValueError(f"{blank.name}: the product's colours were changed beyond the bounds: {candidate.harmony}")
         files = {
             "picture": shelf.put(blank.name, "webp", webp_lossless(candidate.rgb)),
             "preview": shelf.put(f"{blank.name}.preview", "webp", preview(candidate.rgb)),

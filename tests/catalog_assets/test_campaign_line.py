@@ -18,7 +18,10 @@ from catalog_assets.quarantine import quarantined
 from catalog_assets.records import campaign_shelf, product_shelf, read_file
 from catalog_assets.stage import StageResult
 from resources.imaging.encode import read_rgb, read_rgba, webp_lossless
-from resources.scenes.engine import product_box
+from resources.imaging.harmonise import Harmony
+from resources.scenes.engine import Candidate, SceneJob, product_box
+from resources.scenes.engines import SCENE_ENGINES
+from resources.scenes.studio import StudioEngine
 from resources.store import open_store
 from tests.catalogs import easy_photo, make_catalog, open_context, photo_bytes, pictures, run_product
 from tests.pictures import EXIF_GPS, jpeg_bytes
@@ -264,6 +267,25 @@ def test_a_gone_upload_takes_the_exports_of_the_campaign_away(shop: Path) -> Non
     report, _ = run_campaign(shop, campaign())
     assert report.statuses == {"retired": 1}
     assert exports(shop) == {}
+
+
+class Recolouring(StudioEngine):
+    """A scene engine that goes too far with the product's colours, and says so."""
+
+    name = "recolouring"
+
+    def compose(self, jobs: Sequence[SceneJob]) -> list[Candidate]:
+        return [replace(candidate, harmony=Harmony(delta_e=1.2)) for candidate in super().compose(jobs)]
+
+
+def test_an_engine_that_changes_the_products_colours_too_far_makes_nothing(
+    shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(SCENE_ENGINES, "recolouring", Recolouring)
+    report, _ = run_campaign(shop, campaign(engine="recolouring"))
+    assert report.rejections["a"].code == "internal_error"
+    assert "beyond the bounds" in report.rejections["a"].message
+    assert records(shop, campaign(), "scene_variants") == []
 
 
 def test_a_candidate_changed_on_disk_is_not_judged_or_exported(shop: Path) -> None:
