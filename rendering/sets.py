@@ -139,7 +139,7 @@ def _room(strength: float, ceiling: str = "#ffffff", walls: str = "#cbbfae", gro
 
 def area_light(
     size: tuple[float, float], at: kit.Point3, radiance: float, color: str, aim: kit.Point3 = (0, 0, 0)
-) -> None:
+) -> bpy.types.Object:
     """A rectangular light of given radiance, so that its size changes softness and amount together."""
     light = bpy.data.lights.new("area", "AREA")
     light.shape = "RECTANGLE"
@@ -150,6 +150,7 @@ def area_light(
     obj.location = at
     direction = kit.Vector(aim) - kit.Vector(at)
     obj.rotation_euler = direction.to_track_quat("-Z", "Y").to_euler()
+    return obj
 
 
 def window(side: float = -1, radiance: float = 11.0, room: float = 0.3, tint: str = "#f2f6ff", far: float = 16) -> None:

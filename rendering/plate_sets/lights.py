@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
-
 import bpy
 import kit
 import materials as mt
+from sets import area_light
 
 from plate_sets import shading as sh
 
@@ -31,16 +30,7 @@ def soft_light(
     size: tuple[float, float], at: kit.Point3, radiance: float, color: str = "#ffffff", aim: kit.Point3 = (0, 0, 0)
 ) -> None:
     """A rectangular fill light aimed at a point. It is no key light: it throws no shadow that the compositor knows."""
-    light = bpy.data.lights.new("fill", "AREA")
-    light.shape = "RECTANGLE"
-    light.size, light.size_y = size
-    light.energy = radiance * math.pi * size[0] * size[1]
-    light.color = mt.hex_color(color)
-    obj = kit.link(bpy.data.objects.new("fill", light))
-    obj.location = at
-    direction = kit.Vector(aim) - kit.Vector(at)
-    obj.rotation_euler = direction.to_track_quat("-Z", "Y").to_euler()
-    obj.visible_camera = False
+    area_light(size, at, radiance, color, aim).visible_camera = False
 
 
 def glowing(color: str, strength: float) -> bpy.types.Material:

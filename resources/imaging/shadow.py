@@ -281,12 +281,14 @@ def _body_shadow(
     upright = _columns_moved(small, base.drop())
     # Only what lies alike on both sides of the axis is taken to go round it: a mug's body, not its handle.
     core = np.minimum(upright, _flipped(upright, base.middle))
+    axis, depth = base.axis(view), base.depth_seen(view)
+    angles = [math.pi * turn / sheets for turn in range(1, sheets)]
+    # A little inside the body, so that no sheet's foot looks out from under a base that is not quite round.
+    turns = [(0.94 * math.cos(angle), 0.94 * depth * math.sin(angle)) for angle in angles]
     for direction in directions:
-        shadow = _slice_shadow(upright, view, base, direction, (1.0, 0.0))
-        for angle in (math.pi * turn / sheets for turn in range(1, sheets)):
-            # A little inside the body, so that no sheet's foot looks out from under a base that is not quite round.
-            turn = (0.94 * math.cos(angle), 0.94 * base.depth_seen(view) * math.sin(angle))
-            shadow = np.maximum(shadow, _slice_shadow(core, view, base, direction, turn))
+        shadow = _slice_shadow(upright, view, base.row, axis, direction, (1.0, 0.0))
+        for turn in turns:
+            shadow = np.maximum(shadow, _slice_shadow(core, view, base.row, axis, direction, turn))
         yield shadow
 
 
@@ -328,18 +330,26 @@ def _splat(view: FloorView, right: F64, away: F64, weight: F32, shape: tuple[int
     return np.bincount(place, weight[inside], shape[0] * shape[1]).reshape(shape).astype(np.float32)
 
 
-def _slice_shadow(upright: F32, view: FloorView, base: Base, towards: Direction, turn: tuple[float, float]) -> F32:
+def _slice_shadow(
+    upright: F32,
+    view: FloorView,
+    row: float,
+    axis: tuple[float, float],
+    towards: Direction,
+    turn: tuple[float, float],
+) -> F32:
     """The hard shadow of the outline as an upright sheet through the body's axis, turned about it.
 
-    turn: how far (right, away) a point of the sheet lies from the axis for each unit that it lies right in the photo.
+    row: that the outline stands on. axis: where it meets the floor (right, away). turn: how far (right, away) a point
+    of the sheet lies from the axis for each unit that it lies right in the photo.
     """
-    x0, away = base.axis(view)
+    x0, away = axis
     lx, ly, lz = towards
     across, up, one = np.eye(3)
     right = x0 * one + turn[0] * (across - x0 * one) - lx / lz * up
     back = away * one + turn[1] * (across - x0 * one) - ly / lz * up
     # The outline's foot is the near rim of the base, its axis stands behind: there the foot is drawn higher.
-    rise = view.floor_row(away) - base.row
+    rise = view.floor_row(away) - row
     lifted = np.array([[1.0, 0, 0], [0, 1, rise], [0, 0, 1]])
     matrix = view.from_space(right, back, 0 * one) @ view.to_plane(away) @ lifted
     return _warped(upright, matrix)
