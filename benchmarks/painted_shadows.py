@@ -1,6 +1,7 @@
 """Painted shadows for composites: quick, plausible, made without any knowledge of the scene's light.
 
-Cut-outs are measured on pictures with these shadows; their strengths stay as they are, so that figures can be compared over time.
+Cut-outs are measured on pictures with these shadows; their strengths stay as they are, so that
+figures can be compared over time.
 Densities are float32, 0 (no shadow) to 1; alpha is HxW uint8; light is linear, 0 to 1 at paper white.
 """
 
