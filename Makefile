@@ -27,6 +27,9 @@ bench: $(VENV)/.dev  ## figures, as CPU seconds or ratios within one run; DATA=f
 	$(BIN)/python -m benchmarks.line
 	$(BIN)/python -m benchmarks.cutouts $(DATA)
 	$(BIN)/python -m benchmarks.scenes $(DATA)
+	$(BIN)/catalog demo --root .cache/benchmarks/demo
+	$(BIN)/python -m benchmarks.fidelity_pairs .cache/benchmarks/pairs --count 6 $(if $(DATA),--data $(DATA))
+	$(BIN)/python -m benchmarks.fidelity .cache/benchmarks/pairs/labels.csv --misses --catalog .cache/benchmarks/demo
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

@@ -134,6 +134,9 @@ def _real(code: Sequence[Path], target: Path) -> Any:
 
 
 def _stand_in(target: Path, *, tiny: bool) -> Any:
+    from resources.torch_runtime import ensure_torchvision
+
+    ensure_torchvision()
     from benchmarks.standin_net import StandIn, StandInConfig
 
     StandInConfig.register_for_auto_class()

@@ -34,7 +34,7 @@ from resources.imaging.encode import png_rgba, preview, read_grey, read_rgba, we
 from resources.imaging.harmonise import MOST_AB_SHIFT, MOST_DELTA_E
 from resources.imaging.shadow import find_base
 from resources.progress import Progress
-from resources.scenes.engine import Candidate, SceneJob, product_box, scene_seed
+from resources.scenes.engine import Candidate, Care, SceneJob, product_box, scene_seed
 from resources.scenes.placing import plan_picture
 from resources.scenes.plate import load_plates
 from resources.scenes.studio import StudioEngine, blocked_light
@@ -84,7 +84,7 @@ def job_of(product: Product, plate: str, side: int, *, harmonise: bool = True) -
     """A standing product on a plate, its size unknown."""
     template = next(iter(load_templates().values()))
     seed = scene_seed(product.name, plate)
-    return SceneJob(product.rgba, template, seed, (side, side), "standing", None, harmonise, plate)
+    return SceneJob(product.rgba, template, seed, (side, side), "standing", None, Care(harmonise), plate)
 
 
 def report_speed() -> None:

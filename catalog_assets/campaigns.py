@@ -36,6 +36,7 @@ def campaign_line(campaign: Campaign, batch: int) -> LineInfo:
         batch=batch,
         make_stages=lambda context: campaign_stages(context, campaign),
         upstream=dg.AssetKey([Cutout.asset]),
+        finals=ScoredFinals.asset,
         assets=(
             AssetInfo(
                 name=SceneVariants.asset,

@@ -12,6 +12,7 @@ import shlex
 import sys
 import time
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
 from pathlib import Path
@@ -22,7 +23,10 @@ import click
 if TYPE_CHECKING:
     from catalog_assets.campaign_files import Campaigns
     from catalog_assets.environment import Environment
+    from catalog_assets.final_reviews import WaitingFinal
+    from catalog_assets.quarantine import Quarantined
     from catalog_assets.refresh import Refreshed
+    from catalog_assets.review_page import WaitingItems
     from catalog_assets.reviews import Waiting
     from resources.store import CatalogStore
 
@@ -221,12 +225,14 @@ def _finish(result: Refreshed, root: str) -> int:
 
 def _tell(result: Refreshed, root: str) -> None:
     """What a refresh did, in a few lines."""
+    from catalog_assets.health import LINE_STOPPED
+
     for line, counts in result.counts.items():
         if counts:
             click.echo(f"{line}: " + ", ".join(f"{count} {status}" for status, count in sorted(counts.items())))
     if not result.skus:
         click.echo("No SKUs: there are no photos in the upload folder.")
-    elif not result.made:
+    elif not result.made and not result.halted:
         click.echo("Nothing new was made: what can be made is up to date.")
     for note in result.notes:
         _say(f"ignored: {note.message}")
@@ -236,7 +242,14 @@ def _tell(result: Refreshed, root: str) -> None:
     if len(result.problems) > PROBLEMS_SHOWN:
         _say(f"catalog.csv: {len(result.problems) - PROBLEMS_SHOWN} more problems, all in the report catalog_overview")
     reviews = [record for record in result.stopped if record.rejection.is_review]
-    rejections = [record for record in result.stopped if not record.rejection.is_review]
+    left = Counter(record.line for record in result.stopped if record.rejection.code == LINE_STOPPED)
+    for line, reason in result.halted.items():
+        click.echo("")
+        _say(f"{reason.message} {reason.hint}")
+        _say(f"{left[line]} products of {line} were not worked on; they are in the quarantine as {LINE_STOPPED}.")
+    rejections = [
+        record for record in result.stopped if not record.rejection.is_review and record.rejection.code != LINE_STOPPED
+    ]
     for title, records in (("rejected", rejections), ("needs review", reviews)):
         if records:
             click.echo(f"\n{len(records)} {title}:")
@@ -345,6 +358,7 @@ def sheet(cutout: str, season: str, seed: int, pose: str, height_cm: float | Non
     type=click.Choice(["off", "gentle"]),
     help="Compare with ORIGINAL as `catalog cutout` corrects it; off: as it is.",
 )
+@click.option("--text/--no-text", default=True, show_default=True, help="Read what is printed on the product, too.")
 @command
 def judge(
     original: str | None,
@@ -354,16 +368,17 @@ def judge(
     base: str | None,
     as_json: bool,
     correction: str,
+    text: bool,
 ) -> int:
     """Is the product in FINAL the product in ORIGINAL?"""
     from catalog_assets.single import CORRECTIONS, judge_files, judge_pairs
 
     limits = CORRECTIONS[correction]
     if pairs:
-        return _lines(judge_pairs(Path(pairs), Path(base) if base else None, _engines(), limits))
+        return _lines(judge_pairs(Path(pairs), Path(base) if base else None, _engines(), limits, text=text))
     if not original or not final:
         raise click.UsageError("ORIGINAL and FINAL are needed, or --pairs FILE.csv.")
-    result = judge_files(Path(original), Path(final), Path(matte) if matte else None, _engines(), limits)
+    result = judge_files(Path(original), Path(final), Path(matte) if matte else None, _engines(), limits, text=text)
     return _one(result, as_json, "verdict")
 
 
@@ -431,54 +446,79 @@ def status(root: str) -> int:
 @command
 def quarantine(root: str) -> int:
     """SKUs that were rejected, and why."""
-    return _list_quarantine(root, reviews=False)
+    from catalog_assets.quarantine import quarantined
+
+    records = [record for record in quarantined(_store(root)) if not record.rejection.is_review]
+    for record in records:
+        _tell_quarantined(record)
+    if not records:
+        click.echo("Nothing is in quarantine.")
+    return SOME_STOPPED if records else DONE
 
 
 @cli.group(invoke_without_command=True)
 @root_option
-@click.option("--all-views", is_flag=True, help="Also views beside the main one; reads every mask's record.")
+@click.option("--all-views", is_flag=True, help="Also masks of views beside the main one; reads every mask's record.")
 @click.pass_context
 def review(context: click.Context, root: str, all_views: bool) -> None:
-    """SKUs that a person must look at; with a command: decide about a mask."""
+    """Masks and finals that a person must look at; with a command: decide about one."""
     if context.invoked_subcommand is None:
         _list_reviews(root, all_views)
 
 
 @command
 def _list_reviews(root: str, all_views: bool) -> int:
-    from catalog_assets.reviews import left_out, waiting, waiting_beside
+    from catalog_assets.decisions import Decisions
+    from catalog_assets.dossier import open_catalog
+    from catalog_assets.final_reviews import left_out_finals
+    from catalog_assets.quarantine import quarantined
+    from catalog_assets.review_page import waiting_for_a_person, write_review_pages
+    from catalog_assets.reviews import left_out
 
     store = _store(root)
-    status = _list_quarantine(root, reviews=True, more=lambda sku: _tell_choices(waiting(store, sku), root))
-    if all_views:
-        _tell_choices(waiting_beside(store), root)
-    for said in left_out(store):
+    catalog = open_catalog(store, _campaigns())
+    items = waiting_for_a_person(catalog, all_views=all_views)
+    held = [record for record in quarantined(store) if record.rejection.is_review]
+    for record in held:
+        _tell_quarantined(record)
+        _tell_waiting(items.of(record.line, record.sku), items, root, told=record.rejection.message)
+    known = {(record.line, record.sku) for record in held}
+    # What waits beside something that went on holds no product up: it is not in quarantine.
+    _tell_waiting((one for one in items.everything if (one.line, one.sku) not in known), items, root)
+    waits = bool(held or items.everything)
+    if not waits:
+        click.echo("Nothing waits for review.")
+    decisions = Decisions(store)
+    for said in [*left_out(store, decisions), *left_out_finals(store, decisions)]:
         _say(f"ignored: {said}")
-    return status
+    page = write_review_pages(catalog, items).index  # also where nothing waits: an earlier page would say otherwise
+    if waits:
+        click.echo(f"page: {_at(root, page)}")
+    return SOME_STOPPED if waits else DONE
 
 
-def _tell_choices(found: Iterable[Waiting], root: str) -> None:
-    """What there is to choose from, and what to type."""
-    from catalog_assets.reviews import commands
+def _tell_waiting(found: Iterable[Waiting | WaitingFinal], items: WaitingItems, root: str, *, told: str = "") -> None:
+    """What waits and why, where to look at it, and what to type. told: the reason that stands there already."""
+    from catalog_assets.review_page import commands_of
 
+    where = "" if root == "catalog" else root
     for one in found:
-        _say(f"  {one.sku}, view {one.view}" + ("" if one.main else f": {one.reason.message}"))
-        if one.sheet:
-            _say(f"    look at {_at(root, one.sheet)}")
-        for text in commands(one, "" if root == "catalog" else root):
+        _say(f"  {one.sku}, {one.what}" + ("" if one.reason.message == told else f": {one.reason.message}"))
+        _say(f"    look at {_at(root, items.look_at(one))}")
+        for text in commands_of(one, where):
             _say(f"    {text}")
-        if one.hypotheses:
-            _say(f"    NAME is one of {', '.join(one.hypotheses)}")
+        if one.names:
+            _say(f"    NAME is one of {', '.join(one.names)}")
 
 
 def decides(function: Callable[..., str]) -> Callable[..., None]:
-    """A command of `catalog review` that writes a decision about one view and may run the line for it at once."""
+    """A command of `catalog review` that writes one decision and may run the line for it at once."""
 
     @click.argument("sku")
     @click.option("--view", default="", help="Which view; default: the one that waits, or the main one.")
     @click.option("--root", default=None, help="Catalog folder or s3://bucket/prefix.")
     @click.option("--by", default="", help="Who decided; default: the user's name.")
-    @click.option("--note", default="", help="Why, for the record.")
+    @click.option("--note", default="", help="Why, for the record; about a final it must be said.")
     @click.option("--go", is_flag=True, help="Run the line for this SKU at once.")
     @click.pass_context
     @wraps(function)
@@ -489,33 +529,92 @@ def decides(function: Callable[..., str]) -> Callable[..., None]:
     return run
 
 
+def about_final(*, required: bool) -> Callable[[Callable[P, str]], Callable[P, str]]:
+    """The options that say which final is meant; required: the command is about nothing else."""
+
+    def wrapped(function: Callable[P, str]) -> Callable[P, str]:
+        scene = click.option("--scene", default="", help="Which scene; default: the one that waits.")
+        said = {"required": True} if required else {"default": ""}
+        campaign = click.option("--campaign", **said, help="The final of this campaign.")
+        return campaign(scene(function))
+
+    return wrapped
+
+
 @command
 def _decide(root: str, go: bool, decide: Callable[[], str]) -> int:
     key = decide()
-    sku = key.split("/")[1]
+    _, sku, *campaign = key.split("/")[:-1]
     _say(f"written: {_at(root, key)}")
-    return _go_on(root, sku, go)
+    return _go_on(root, sku, go, campaign)
 
 
-def _go_on(root: str, sku: str, go: bool) -> int:
-    """Run the line for a SKU that something was decided about, or say how to."""
+def _go_on(root: str, sku: str, go: bool, campaigns: Sequence[str]) -> int:
+    """Run the line for a SKU that something was decided about, or say how to; campaigns: as for a refresh."""
     if not go:
+        chosen = "".join(f" --campaign {shlex.quote(name)}" for name in campaigns)
         where = "" if root == "catalog" else f" --root {shlex.quote(root)}"
-        _say(f"next: catalog refresh --sku {shlex.quote(sku)}{where}, or leave it to the reviews sensor")
+        _say(f"next: catalog refresh --sku {shlex.quote(sku)}{chosen}{where}, or leave it to the reviews sensor")
         return DONE
     from catalog_assets.refresh import Wish
     from catalog_assets.refresh import refresh as run
 
-    return _finish(run(_environment(root), _campaigns(), Wish((sku,), show_progress=True)), root)
+    wish = Wish((sku,), tuple(campaigns), show_progress=True)
+    return _finish(run(_environment(root), _campaigns(), wish), root)
 
 
 @review.command("approve")
 @decides
-def review_approve(store: CatalogStore, **arguments: str) -> str:
-    """The mask of SKU is right as it is."""
+@about_final(required=False)
+@click.option("--candidate", default="", help="Which candidate of the final; default: the one that came nearest.")
+def review_approve(
+    store: CatalogStore, sku: str, view: str, campaign: str, scene: str, candidate: str, by: str, note: str
+) -> str:
+    """The mask of SKU, or with --campaign its final, is right as it is."""
+    from catalog_assets.final_reviews import FinalName, approve_final
     from catalog_assets.reviews import approve
 
-    return approve(store, **arguments)
+    if campaign:
+        return approve_final(store, FinalName(sku, campaign, scene, view), by, note, candidate)
+    if scene or candidate:
+        raise click.UsageError("--scene and --candidate are about a final: name its --campaign too.")
+    return approve(store, sku, view, by, note)
+
+
+@review.command("reject")
+@decides
+@about_final(required=True)
+def review_reject(store: CatalogStore, sku: str, view: str, campaign: str, scene: str, by: str, note: str) -> str:
+    """The final of SKU must not leave, whatever the machine says."""
+    from catalog_assets.final_reviews import FinalName, reject_final
+
+    return reject_final(store, FinalName(sku, campaign, scene, view), by, note)
+
+
+@review.command("rework")
+@decides
+@about_final(required=True)
+@click.option("--no-harmonise", is_flag=True, help="Leave the product's colours as they are.")
+@click.option("--plain", is_flag=True, help="The plainest scene that the template allows.")
+@click.option("--grip", type=click.IntRange(0, 2), help="How firmly a generating engine holds on to the product.")
+def review_rework(
+    store: CatalogStore,
+    sku: str,
+    view: str,
+    campaign: str,
+    scene: str,
+    by: str,
+    note: str,
+    no_harmonise: bool,
+    plain: bool,
+    grip: int | None,
+) -> str:
+    """Make more candidates for the final of SKU, with more care."""
+    from catalog_assets.final_reviews import FinalName, rework_final
+
+    what = FinalName(sku, campaign, scene, view)
+    harmonise = False if no_harmonise else None
+    return rework_final(store, what, by, note, harmonise=harmonise, plain=plain or None, grip=grip)
 
 
 @review.command("pick")
@@ -544,39 +643,38 @@ def review_matte(store: CatalogStore, file: str, **arguments: str) -> str:
 @review.command("undo")
 @click.argument("sku")
 @click.option("--view", default="", help="Which view; default: the one that was decided.")
+@click.option("--campaign", default="", help="The decision about a final of this campaign; default: about a mask.")
+@click.option("--scene", default="", help="Which scene of the campaign; default: the one that was decided.")
 @click.option("--root", default=None, help="Catalog folder or s3://bucket/prefix.")
 @click.option("--go", is_flag=True, help="Run the line for this SKU at once.")
 @click.pass_context
-def review_undo(context: click.Context, sku: str, view: str, root: str | None, go: bool) -> None:
-    """Take the decision about SKU back: the engine's mask and verdict count again."""
+def review_undo(
+    context: click.Context, sku: str, view: str, campaign: str, scene: str, root: str | None, go: bool
+) -> None:
+    """Take the decision about SKU back: what the machine found and said counts again."""
     chosen = root or (context.parent.params["root"] if context.parent else "catalog")
-    _undo(chosen, sku, view, go)
+    _undo(chosen, sku, view, campaign, scene, go)
 
 
 @command
-def _undo(root: str, sku: str, view: str, go: bool) -> int:
+def _undo(root: str, sku: str, view: str, campaign: str, scene: str, go: bool) -> int:
+    from catalog_assets.final_reviews import FinalName, undo_final
     from catalog_assets.reviews import undo
 
-    key, _, removed = undo(_store(root), sku, view)
+    if scene and not campaign:
+        raise click.UsageError("--scene is about a final: name its --campaign too.")
+    store = _store(root)
+    key, _, removed = undo_final(store, FinalName(sku, campaign, scene, view)) if campaign else undo(store, sku, view)
     for file in removed:
         _say(f"removed: {_at(root, file)}")
-    return _go_on(root, key, go)
+    return _go_on(root, key, go, [campaign] if campaign else [])
 
 
-def _list_quarantine(root: str, *, reviews: bool, more: Callable[[str], None] | None = None) -> int:
-    from catalog_assets.quarantine import quarantined
-
-    records = [record for record in quarantined(_store(root)) if record.rejection.is_review is reviews]
-    for record in records:
-        reason = record.rejection
-        _say(f"{record.sku}  [{record.line} / {reason.stage} / {reason.code}, since {record.since}]")
-        _say(f"  {reason.message}")
-        _say(f"  {reason.hint}")
-        if more and reason.stage == "mask":
-            more(record.sku)
-    if not records:
-        click.echo("Nothing waits for review." if reviews else "Nothing is in quarantine.")
-    return SOME_STOPPED if records else DONE
+def _tell_quarantined(record: Quarantined) -> None:
+    reason = record.rejection
+    _say(f"{record.sku}  [{record.line} / {reason.stage} / {reason.code}, since {record.since}]")
+    _say(f"  {reason.message}")
+    _say(f"  {reason.hint}")
 
 
 @cli.command()

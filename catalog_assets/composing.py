@@ -18,7 +18,7 @@ from catalog_assets.single import ANY_PICTURE, cutout_of, read_picture
 from resources.engines import Engines
 from resources.imaging.encode import jpeg, png_rgba, webp_lossless
 from resources.progress import Progress
-from resources.scenes.engine import SceneJob, scene_seed
+from resources.scenes.engine import Care, SceneJob, scene_seed
 from resources.scenes.plate import Plate, load_plates
 from resources.scenes.studio import StudioEngine
 from resources.scenes.templates import KIND_OF_POSE, Crop, Pose, crop_size, load_templates
@@ -66,7 +66,7 @@ def compose_file(cutout: Path, scene: str, output: Path, engines: Engines, wish:
         crop_size(crop, wish.side),
         wish.pose,
         wish.height_cm,
-        wish.harmonise,
+        Care(wish.harmonise),
     )
     candidate = engine.compose([job])[0]
     write(candidate.rgb)
@@ -115,7 +115,7 @@ def _tiles(rgba: U8, plates: Sequence[Plate], name: str, wish: Wish, done: Calla
             (2 * wish.side, 2 * wish.side),
             wish.pose,
             wish.height_cm,
-            wish.harmonise,
+            Care(wish.harmonise),
             plate=plate.name,
         )
         yield cv2.resize(engine.compose([job])[0].rgb, (wish.side, wish.side), interpolation=cv2.INTER_AREA)

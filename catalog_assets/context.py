@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from catalog_assets.decisions import Decisions
 from catalog_assets.records import FileRef, Record, fingerprint, read_file
 from catalog_assets.settings import Settings
+from catalog_assets.stage import HaltedError
 from resources.engines import Engines
 from resources.imaging.correction import Correction, apply
 from resources.imaging.decode import Photo, decode_photo
@@ -107,6 +108,7 @@ class RunContext:
     """Everything a stage may use. force: make again what is up to date. retry: make a new attempt.
 
     period: the campaign's rotation period that this run belongs to, '' without rotation.
+    halted: lines for which nothing new may be made in this run, and why.
     """
 
     store: CatalogStore
@@ -115,6 +117,7 @@ class RunContext:
     force: bool = False
     retry: bool = False
     period: str = ""
+    halted: dict[str, Rejection] = field(default_factory=dict)
     decoding: DecodingBudget = field(default_factory=DecodingBudget)
     _pictures: PictureCache = field(default_factory=PictureCache)
     _locks: defaultdict[str, threading.Lock] = field(default_factory=lambda: defaultdict(threading.Lock))
@@ -134,6 +137,11 @@ class RunContext:
     def decisions(self) -> Decisions:
         """What people decided about masks, listed once a run."""
         return Decisions(self.store)
+
+    def insist_on_health(self, line: str) -> None:
+        """Raise HaltedError if this line was stopped. To be called before an engine is."""
+        if line in self.halted:
+            raise HaltedError(self.halted[line])
 
     @contextmanager
     def alone(self, key: str) -> Iterator[None]:

@@ -26,6 +26,8 @@ class Environment:
     profile: str = "embedded"
     matting: str = ""
     scenes: str = ""
+    ranking: str = ""
+    witnesses: str = ""
     device: str = ""
     models_folder: str = ""
     weights_file: str = ""
@@ -52,6 +54,8 @@ def read_environment(variables: Mapping[str, str] | None = None) -> Environment:
         profile=found.get("CATALOG_PROFILE") or "embedded",
         matting=found.get("CATALOG_MATTING_ENGINE", ""),
         scenes=found.get("CATALOG_SCENE_ENGINE", ""),
+        ranking=found.get("CATALOG_RANKING_ENGINE", ""),
+        witnesses=found.get("CATALOG_JUDGE_WITNESSES", ""),
         device=_one_of(found, "CATALOG_DEVICE", ("", "auto", "cuda", "cpu")),
         models_folder=found.get("CATALOG_MODELS", ""),
         weights_file=found.get("CATALOG_WEIGHTS", ""),

@@ -21,7 +21,9 @@ from catalog_assets.pages import HTML, link, render, words
 from catalog_assets.quarantine import Quarantined
 from catalog_assets.records import Record, made_from
 from catalog_assets.reviews import commands, waits
-from catalog_assets.stages.reviewed import CHOICES
+from catalog_assets.stages.decided_finals import EVIDENCE
+from catalog_assets.stages.reviewed import CHOICES, DECISION, PERSON
+from catalog_assets.why import Why, named, why
 from resources.imaging.correction import Correction
 from resources.marketplaces.rules import load_rules
 from resources.scenes.templates import load_templates
@@ -42,7 +44,8 @@ class Figure:
     """A picture on a page. picture, full, overlay: relative links or ""; overlay is a matte laid over the picture.
 
     state: accepted, review, rejected, earlier or "". numbers: (name, value) pairs as they are shown. commands: what a
-    person can type about it; such a figure is shown as wide as the page.
+    person can type about it; such a figure is shown as wide as the page. why: of a final, folded away under it.
+    evidence: relative link to what the judge compared, or "".
     """
 
     label: str
@@ -55,6 +58,8 @@ class Figure:
     numbers: tuple[tuple[str, str], ...] = ()
     message: str = ""
     commands: tuple[str, ...] = ()
+    why: Why | None = None
+    evidence: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -365,7 +370,7 @@ def _final(dossier: Dossier, record: Record, depth: int) -> Figure:
     scene = str(record.facts.get("scene", record.name))
     template = load_templates().get(str(record.facts.get("template", scene)))
     current = record.inputs.get("cutout") in dossier.cutouts
-    numbers = _verdict_numbers(record, "fidelity")
+    numbers = _verdict_numbers(record, "fidelity", str(record.facts.get(f"{DECISION}_by", "")))
     candidates = record.facts.get("candidates", [])
     if record.facts.get("plate"):
         numbers.append(("plate", str(record.facts["plate"])))
@@ -379,14 +384,18 @@ def _final(dossier: Dossier, record: Record, depth: int) -> Figure:
         state=_state(record) if current else "earlier",
         numbers=tuple(numbers),
         message=record.rejection.message if record.rejection else "",
+        why=why(record),
+        evidence=_link(record, EVIDENCE, depth),
     )
 
 
-def _verdict_numbers(record: Record, score: str) -> list[tuple[str, str]]:
+def _verdict_numbers(record: Record, score: str, person: str = "") -> list[tuple[str, str]]:
+    """The score, and the measure or the person that decided."""
     verdict = record.verdict or {}
     numbers = [(score, f"{verdict['score']:.2f}")] if "score" in verdict else []
     if verdict.get("decided_by"):
-        numbers.append(("decided by", words(str(verdict["decided_by"]))))
+        decided_by = str(verdict["decided_by"])
+        numbers.append(("decided by", person if person and decided_by == PERSON else named(decided_by)))
     return numbers
 
 

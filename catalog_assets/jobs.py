@@ -10,7 +10,7 @@ from pydantic import Field
 
 from catalog_assets.line import LineReport
 from catalog_assets.line_assets import LineInfo, open_context, work
-from catalog_assets.partitions import registered
+from catalog_assets.partitions import registered, work_of
 from catalog_assets.reporting import conclude
 from resources.catalog_resource import CatalogResource
 from resources.engines import Engines
@@ -55,7 +55,10 @@ def scattered_job(product: LineInfo, campaigns: Mapping[str, LineInfo]) -> dg.Jo
         for info in lines:
             line = info.line(run_context)
             reporter = info.reporter(context, line)
-            report = work(line, skus, run_context, progress, reporter.log)
+            watch = info.watch(run_context, line, work_of(context.run.tags))
+            report = work(line, skus, run_context, progress, reporter.log, watch)
+            if watch is not None:
+                reporter.log_health(info.finals, watch)
             total.merge(report)
             if info is product:
                 skus = [sku for sku in skus if sku not in report.rejections]

@@ -11,14 +11,14 @@ import threading
 import traceback
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_exponential
 
 from catalog_assets.quarantine import Quarantine
-from catalog_assets.stage import Stage, StageResult
+from catalog_assets.stage import HaltedError, Stage, StageResult
 from resources.store import StoreError
 from resources.transient import is_out_of_memory, is_transient
 from resources.verdicts import INTERNAL_ERROR, Rejection
@@ -34,7 +34,8 @@ OnSku = Callable[[Sequence[StageResult]], None]
 class LineReport:
     """What became of a batch, in numbers and rejections.
 
-    made and up_to_date count SKUs at their last stage; seconds adds up the stages' work.
+    made and up_to_date count SKUs at their last stage; seconds adds up the stages' work. stopped: why the rest of
+    the batch was not worked on, if it was not.
     """
 
     skus: int = 0
@@ -42,6 +43,7 @@ class LineReport:
     seconds: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
     rejections: dict[str, Rejection] = field(default_factory=dict)
     not_attempted: list[str] = field(default_factory=list)
+    stopped: list[Rejection] = field(default_factory=list)
 
     def add(self, results: Sequence[StageResult]) -> None:
         """Count one SKU by the results of its stages, the last of which is where it ended."""
@@ -64,11 +66,12 @@ class LineReport:
             self.seconds[stage] += seconds
         self.rejections.update(other.rejections)
         self.not_attempted += other.not_attempted
+        self.stopped += other.stopped
 
     @property
     def has_errors(self) -> bool:
         """True if something went wrong that is not the fault of a picture."""
-        return any(rejection.details for rejection in self.rejections.values())
+        return bool(self.stopped) or any(rejection.details for rejection in self.rejections.values())
 
     @property
     def reviews(self) -> int:
@@ -107,8 +110,8 @@ def run_line(
     groups = [list(skus[start : start + group_size]) for start in range(0, len(skus), group_size)]
     pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="line")
     try:
-        pending: list[Future[list[list[StageResult]]]] = [pool.submit(run_group, line, g) for g in groups]
-        for done in as_completed(pending):
+        # Nobody else holds on to the futures: what was handed over is let go of.
+        for done in as_completed([pool.submit(run_group, line, group) for group in groups]):
             for results in done.result():
                 report.add(results)
                 on_sku(results)
@@ -189,6 +192,8 @@ def _say_retry(stage: Stage, skus: Sequence[str]) -> Callable[[RetryCallState], 
 
 def _unexpected(stage: Stage, sku: str, error: Exception) -> StageResult:
     """An exception as a rejection that keeps its traceback; the store's own say what was wrong with it."""
+    if isinstance(error, HaltedError):
+        return StageResult(stage.asset, sku, "rejected", rejection=replace(error.rejection, stage=stage.asset))
     details = "".join(traceback.format_exception(error))
     log.error("%s: %s failed unexpectedly in %s\n%s", stage.asset, sku, threading.current_thread().name, details)
     if isinstance(error, StoreError):

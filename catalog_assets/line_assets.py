@@ -8,8 +8,10 @@ from dataclasses import dataclass
 import dagster as dg
 
 from catalog_assets.context import RunContext, insist_on_uploads
+from catalog_assets.health import CHECK as HEALTH_CHECK
+from catalog_assets.health import HealthWatch, open_watch, remember
 from catalog_assets.line import Line, LineReport, run_line
-from catalog_assets.partitions import FORCE_TAG, PERIOD_TAG, SKU
+from catalog_assets.partitions import FORCE_TAG, PERIOD_TAG, SKU, work_of
 from catalog_assets.quarantine import Quarantine
 from catalog_assets.reporting import Reporter, conclude
 from catalog_assets.settings import load_settings
@@ -34,7 +36,10 @@ class AssetInfo:
 
 @dataclass(frozen=True)
 class LineInfo:
-    """A line as Dagster sees it. prefix: of its asset keys. upstream: what its first asset is made from."""
+    """A line as Dagster sees it. prefix: of its asset keys. upstream: what its first asset is made from.
+
+    finals: the asset that makes finals; where most SKUs of a batch get none of it, the line is stopped. "" for never.
+    """
 
     name: str
     group: str
@@ -43,6 +48,7 @@ class LineInfo:
     make_stages: MakeStages
     batch: int
     upstream: dg.AssetKey | None = None
+    finals: str = ""
 
     @property
     def checks(self) -> dict[str, str]:
@@ -57,6 +63,17 @@ class LineInfo:
             stage for stage in self.make_stages(context) if selected is None or self.key(stage.asset) in selected
         )
         return Line(self.name, stages, Quarantine(context.store, self.name))
+
+    def watch(self, context: RunContext, line: Line, work: str) -> HealthWatch | None:
+        """What counts the finals of a batch, and knows if an earlier batch of this work stopped the line already.
+
+        None where no finals are made. Raises StoreError.
+        """
+        names = [stage.asset for stage in line.stages]
+        if self.finals not in names:
+            return None
+        stages = tuple(names[: names.index(self.finals) + 1])
+        return open_watch(context.store, self.name, stages, context.settings.line_health, work)
 
     def reporter(
         self,
@@ -93,7 +110,8 @@ def line_assets(info: LineInfo, owners: Sequence[str]) -> dg.AssetsDefinition:
             )
             for asset in info.assets
             if asset.check
-        ],
+        ]
+        + _health_spec(info),
         partitions_def=SKU,
         can_subset=True,
         backfill_policy=dg.BackfillPolicy.multi_run(max_partitions_per_run=info.batch),
@@ -105,6 +123,14 @@ def line_assets(info: LineInfo, owners: Sequence[str]) -> dg.AssetsDefinition:
         yield from _materialize(info, context, catalog, engines, progress)
 
     return body
+
+
+def _health_spec(info: LineInfo) -> list[dg.AssetCheckSpec]:
+    """The check of a whole batch: of no partition, beside the partitioned ones."""
+    if not info.finals:
+        return []
+    description = "Most products of a batch get a final picture; if they do not, the rest of the line is stopped."
+    return [dg.AssetCheckSpec(name=HEALTH_CHECK, asset=info.key(info.finals), description=description)]
 
 
 def _specs(info: LineInfo, owners: Sequence[str]) -> Iterator[dg.AssetSpec]:
@@ -138,12 +164,15 @@ def _materialize(
     selected = {key.name for key in context.selected_asset_check_keys}
     checks = {asset: check for asset, check in info.checks.items() if check in selected}
     reporter = info.reporter(context, line, checks)
+    watch = info.watch(run_context, line, work_of(context.run.tags))
     if context.has_partition_key:
         results: list[StageResult] = []
-        report = work(line, skus, run_context, progress, results.append)
+        report = work(line, skus, run_context, progress, results.append, watch)
         yield from reporter.results(results)
     else:
-        report = work(line, skus, run_context, progress, reporter.log)
+        report = work(line, skus, run_context, progress, reporter.log, watch)
+    if watch is not None and HEALTH_CHECK in selected:
+        reporter.log_health(info.finals, watch)
     conclude(context, report)
 
 
@@ -174,13 +203,23 @@ def work(
     context: RunContext,
     progress: Progress,
     on_result: Callable[[StageResult], None],
+    watch: HealthWatch | None = None,
 ) -> LineReport:
-    """Run a line with the settings of the store, showing progress where that is switched on."""
+    """Run a line with the settings of the store, showing progress where that is switched on.
+
+    watch: sees every SKU; once it says stop, what is up to date goes on and nothing new is made.
+    """
+    if watch is not None and watch.stopped is not None:
+        context.halted[line.name] = watch.stopped
     with progress.bar(line.name, len(skus)) as advance:
-        return run_line(
-            line,
-            skus,
-            threads=context.settings.threads,
-            on_result=on_result,
-            on_sku=lambda results: advance(1),
-        )
+
+        def on_sku(results: Sequence[StageResult]) -> None:
+            advance(1)
+            if watch is not None and watch.see(results) and watch.stopped is not None:
+                context.halted[line.name] = watch.stopped
+                remember(context.store, watch)
+
+        report = run_line(line, skus, threads=context.settings.threads, on_result=on_result, on_sku=on_sku)
+    if watch is not None and watch.stopped is not None:
+        report.stopped.append(watch.stopped)
+    return report

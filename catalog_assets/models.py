@@ -23,6 +23,8 @@ def configured_engines(environment: Environment, matting: str = "") -> Engines:
         profile=environment.profile,
         matting=matting or environment.matting,
         scenes=environment.scenes,
+        ranking=environment.ranking,
+        witnesses=environment.witnesses,
         device=environment.device,
         models_folder=environment.models_folder,
         weights_file=environment.weights_file,
@@ -41,6 +43,7 @@ def known(engine: Callable[[], T]) -> T:
 def engine_table(engines: Engines) -> str:
     """The engines by job, with those in use marked, and why they cannot be used if so. Raises SettingsError."""
     from resources.matting.engines import engine_names, refiner_names
+    from resources.quality.engines import ranker_names, witness_names
     from resources.scenes.engines import SCENE_ENGINES
 
     models, matting = known(engines.models), known(engines.matting_name)
@@ -50,13 +53,19 @@ def engine_table(engines: Engines) -> str:
     lines.append(f"  cut-out edge, behind a plus sign: {', '.join(refiner_names(models.registry))}")
     scene = known(engines.scene_engine).name
     lines += [_engine_line("scenes", name, name == scene) for name in SCENE_ENGINES]
+    ranking = engines.ranking_name()
+    lines += [_engine_line("ranking", name, name == ranking) for name in ranker_names(models.registry)]
+    heard = [name.strip() for name in engines.witness_names().split(",")]
+    lines += [_engine_line("witness of the judge", name, name in heard) for name in witness_names(models.registry)]
     if "," in matting or "+" in matting:
         lines.append(f"cut-outs are made by: {matting}")
-    try:
-        engines.matting_engine()
-    except ValueError as error:
-        lines.append(f"cannot be used: {error}")
-    lines.append("classical and studio need no weights: nothing to download, no licence but the project's own.")
+    for load in (engines.matting_engine, engines.ranking_engine, engines.judge_witnesses):
+        try:
+            load()
+        except ValueError as error:
+            lines.append(f"cannot be used: {error}")
+    own = "nothing to download, no licence but the project's own"
+    lines.append(f"classical, studio and heuristic need no weights: {own}.")
     return "\n".join(lines)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import dagster as dg
 
@@ -12,7 +12,10 @@ RANGE_START = "dagster/asset_partition_range_start"
 RANGE_END = "dagster/asset_partition_range_end"
 FORCE_TAG = "catalog/force"
 PERIOD_TAG = "catalog/period"
+WORK_TAG = "catalog/work"
 OUTCOME_TAG = "outcome"
+
+_BACKFILL, _STARTED_AGAIN, _BY_ITSELF = "dagster/backfill", "dagster/parent_run_id", "dagster/retry_number"
 
 # SQLite takes about 32,000 variables in one statement; one call adds at most this many keys.
 KEYS_PER_CALL = 10_000
@@ -54,3 +57,13 @@ def contiguous_ranges(wanted: Iterable[str], order: Sequence[str], longest: int)
 
 def range_tags(first: str, last: str) -> dict[str, str]:
     return {RANGE_START: first, RANGE_END: last}
+
+
+def work_of(tags: Mapping[str, str]) -> str:
+    """What a run is a part of: its back-fill, or the refresh or the scheduled moment that its tag names.
+
+    "" for a run of its own, and for one that a person started again: neither has others that it belongs to.
+    """
+    if _STARTED_AGAIN in tags and _BY_ITSELF not in tags:
+        return ""
+    return tags.get(_BACKFILL) or tags.get(WORK_TAG, "")

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from uuid import uuid4
 
 import dagster as dg
 
@@ -17,9 +18,18 @@ from catalog_assets.campaign_files import Campaigns
 from catalog_assets.context import insist_on_uploads
 from catalog_assets.definitions import build_definitions, build_resources, line_infos
 from catalog_assets.environment import Environment
+from catalog_assets.health import recall
 from catalog_assets.instance import dagster_home, open_instance
 from catalog_assets.jobs import REPORTS_JOB, SCATTERED_JOB
-from catalog_assets.partitions import FORCE_TAG, OUTCOME_TAG, contiguous_ranges, range_tags, register, registered
+from catalog_assets.partitions import (
+    FORCE_TAG,
+    OUTCOME_TAG,
+    WORK_TAG,
+    contiguous_ranges,
+    range_tags,
+    register,
+    registered,
+)
 from catalog_assets.product import PRODUCT
 from catalog_assets.quarantine import Quarantined, quarantined
 from catalog_assets.reporting import COUNT_TAG
@@ -29,6 +39,7 @@ from resources.names import display, sku_name
 from resources.products import RowProblem, load_products, rows_without_photos
 from resources.store import UPLOADS, CatalogStore
 from resources.uploads import UploadNote, scan_uploads
+from resources.verdicts import Rejection
 
 # More separate ranges than this are cheaper as one run of the scattered-SKU job.
 MOST_RANGES = 4
@@ -43,7 +54,8 @@ class RefreshError(ValueError):
 class Refreshed:
     """What a refresh did. counts: SKUs by status and line. stopped: what lies in quarantine of these SKUs.
 
-    notes: uploads that were left out. problems: rows of catalog.csv that could not be used.
+    notes: uploads that were left out. problems: rows of catalog.csv that could not be used. halted: why a campaign was
+    stopped before all of its SKUs were worked on.
     """
 
     skus: int
@@ -52,6 +64,7 @@ class Refreshed:
     notes: tuple[UploadNote, ...] = ()
     problems: tuple[RowProblem, ...] = ()
     broken_runs: list[str] = field(default_factory=list)
+    halted: dict[str, Rejection] = field(default_factory=dict)
 
     @property
     def made(self) -> int:
@@ -104,6 +117,8 @@ def refresh(environment: Environment, campaigns: Campaigns, wish: Wish) -> Refre
         for task in tasks:
             runner.run(task, result)
         runner.reports(result)
+        found = {name: recall(store, name, runner.work) for name in runner.lines}
+        result.halted = {name: reason for name, reason in found.items() if reason is not None}
     covered = {(line, sku) for task in tasks for line in (PRODUCT, *task.campaigns) for sku in task.skus}
     result.stopped = [record for record in quarantined(store) if (record.line, record.sku) in covered]
     return result
@@ -162,11 +177,13 @@ def _check_engines(engines: Engines, scene_engines: Iterable[str]) -> None:
     """An unknown engine would fail every SKU alike: better to say so once, before anything runs."""
     try:
         engines.matting_engine()
+        engines.ranking_engine()
         for name in scene_engines:
             engines.scene_engine(name)
     except ValueError as error:
         raise RefreshError(
-            f"{error} (CATALOG_PROFILE, CATALOG_MATTING_ENGINE and CATALOG_SCENE_ENGINE choose the engines)"
+            f"{error} (CATALOG_PROFILE, CATALOG_MATTING_ENGINE, CATALOG_SCENE_ENGINE and CATALOG_RANKING_ENGINE "
+            "choose the engines)"
         ) from error
 
 
@@ -197,6 +214,7 @@ class _Runner:
     ) -> None:
         self.instance = instance
         self.wish = wish
+        self.work = f"refresh-{uuid4().hex}"  # a line that is stopped in one of its runs is stopped in all
         definitions = build_definitions(environment, campaigns, show_progress=wish.show_progress)
         self.repository = definitions.get_repository_def()
         self.product, self.lines = line_infos(environment, campaigns)
@@ -234,7 +252,7 @@ class _Runner:
         force = {FORCE_TAG: "true"} if self.wish.force else {}
         outcome = self.repository.get_job(job).execute_in_process(
             instance=self.instance,
-            tags={**(tags or {}), **force},
+            tags={**(tags or {}), **force, WORK_TAG: self.work},
             run_config={**QUIET, **(config or {})},
             raise_on_error=False,
         )

@@ -5,15 +5,19 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import dagster as dg
 
+from catalog_assets.health import CHECK as HEALTH_CHECK
+from catalog_assets.health import LINE_STOPPED, HealthWatch
 from catalog_assets.line import Line, LineReport
 from catalog_assets.partitions import OUTCOME_TAG
 from catalog_assets.stage import StageResult
 
 LISTED_IN_FAILURE = 100
 COUNT_TAG = "catalog/"
+_SEVERITY = ("rejected", "review", "accepted")
 
 
 @dataclass
@@ -88,6 +92,19 @@ class Reporter:
                 description=result.rejection.message if result.rejection else None,
             )
 
+    def log_health(self, asset: str, watch: HealthWatch) -> None:
+        """Record how the batch as a whole did: an evaluation of no partition, in a run of one SKU too."""
+        self.context.log_event(
+            dg.AssetCheckEvaluation(  # type: ignore[arg-type]  # as in `log`
+                asset_key=self.key(asset),
+                check_name=HEALTH_CHECK,
+                passed=watch.stopped is None,
+                metadata=watch.numbers(),
+                description=watch.in_words(),
+                blocking=False,
+            )
+        )
+
     def _provenance(self, result: StageResult) -> dict[str, str]:
         """The version tags that Dagster puts on an asset's results itself, but not on logged events.
 
@@ -128,13 +145,54 @@ def metadata(result: StageResult) -> dict[str, dg.MetadataValue | float | int | 
 
 
 def check_metadata(result: StageResult) -> dict[str, dg.MetadataValue | float | int | str]:
-    """The numbers a gate looked at, and its reason in words."""
-    values: dict[str, dg.MetadataValue | float | int | str] = dict(result.metadata)
+    """The numbers a gate looked at beside their thresholds, and its reason in words."""
+    values: dict[str, dg.MetadataValue | float | int | str] = {**result.metadata, **gate_metadata(result.gate)}
     if result.rejection is not None:
         values.update(code=result.rejection.code, message=result.rejection.message, hint=result.rejection.hint)
         if result.thumbnail:
             values["thumbnail"] = inline_picture(result.thumbnail, "rejected")
     return values
+
+
+def gate_metadata(gate: Mapping[str, Mapping[str, Any]]) -> dict[str, dg.MetadataValue | float | int | str]:
+    """The worst verdict of a SKU, and all of them in brief. gate: verdicts by view or scene.
+
+    Each measure of the worst is a float under its own name, so that the UI can plot it over SKUs; `thresholds` is what
+    they were held against, `verdicts` everything: measure -> [value, at least or at most, threshold].
+    """
+    if not gate:
+        return {}
+    name = min(gate, key=lambda each: (_SEVERITY.index(gate[each]["decision"]), gate[each]["score"], each))
+    worst = gate[name]
+    values: dict[str, dg.MetadataValue | float | int | str] = {
+        "worst": name,
+        "decision": worst["decision"],
+        "score": float(worst["score"]),
+    }
+    if worst["decided_by"]:
+        values["decided_by"] = worst["decided_by"]
+    values |= {each["name"]: float(each["value"]) for each in worst["measures"]}
+    values["thresholds"] = dg.MetadataValue.json({name: held for name, held in _held_against(worst).items() if held})
+    values["verdicts"] = dg.MetadataValue.json({name: _in_brief(gate[name]) for name in sorted(gate)})
+    return values
+
+
+def _in_brief(verdict: Mapping[str, Any]) -> dict[str, Any]:
+    brief: dict[str, Any] = {name: verdict[name] for name in ("decision", "score", "decided_by")}
+    brief["missed"] = [each["name"] for each in verdict["measures"] if not each["passed"]]
+    held = _held_against(verdict)
+    brief["measures"] = {each["name"]: [each["value"], *held[each["name"]]] for each in verdict["measures"]}
+    return brief
+
+
+def _held_against(verdict: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """What each measure was held against; one may have a lower and an upper threshold, or none."""
+    held: dict[str, list[Any]] = {}
+    for each in verdict["measures"]:
+        limits = held.setdefault(each["name"], [])
+        if each["threshold"] is not None:
+            limits += ["at least" if each["better"] == "higher" else "at most", each["threshold"]]
+    return held
 
 
 def inline_picture(data: bytes, text: str, kind: str = "jpeg") -> dg.MetadataValue:
@@ -151,19 +209,29 @@ def conclude(context: dg.OpExecutionContext | dg.AssetExecutionContext, report: 
     context.log.info("%d SKUs: %s", report.skus, dict(report.statuses))
     if not report.rejections:
         return
-    lines = [
-        f"{sku}: {rejection.stage}: {rejection.code}: {rejection.message} {rejection.hint}"
-        for sku, rejection in sorted(report.rejections.items())
-    ]
+    lines = list(_failure_lines(report))
     shown = lines[:LISTED_IN_FAILURE]
     if len(lines) > len(shown):
         shown.append(f"... and {len(lines) - len(shown)} more, all in the quarantine")
     raise dg.Failure(
-        description=f"{len(lines)} of {report.skus} SKUs did not pass ({report.reviews} of them wait for review):\n"
-        + "\n".join(shown),
-        metadata={"rejected": len(lines) - report.reviews, "needs_review": report.reviews},
+        description=f"{len(report.rejections)} of {report.skus} SKUs did not pass "
+        f"({report.reviews} of them wait for review):\n" + "\n".join(shown),
+        metadata={"rejected": len(report.rejections) - report.reviews, "needs_review": report.reviews},
         allow_retries=False,
     )
+
+
+def _failure_lines(report: LineReport) -> Iterator[str]:
+    """Why SKUs stayed behind: first those that a stopped line left, a line for all of them, then each."""
+    left: dict[str, list[str]] = {}
+    for sku, rejection in sorted(report.rejections.items()):
+        if rejection.code == LINE_STOPPED:
+            left.setdefault(f"{rejection.code}: {rejection.message} {rejection.hint}", []).append(sku)
+    for why, skus in left.items():
+        yield f"{skus[0]} to {skus[-1]}, {len(skus)} SKUs: {why}" if len(skus) > 1 else f"{skus[0]}: {why}"
+    for sku, rejection in sorted(report.rejections.items()):
+        if rejection.code != LINE_STOPPED:
+            yield f"{sku}: {rejection.stage}: {rejection.code}: {rejection.message} {rejection.hint}"
 
 
 def run_tags(report: LineReport) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The reports as Dagster assets: quarantine, gallery, overview and manifests over the whole catalog.
+"""The reports as Dagster assets: quarantine, review, gallery, overview and manifests over the whole catalog.
 
 They depend on no asset: one failed SKU would keep an unpartitioned asset from ever running in a back-fill. They
 run after work has ended, at the end of `catalog refresh`, and on demand.
@@ -13,6 +13,7 @@ from typing import Any
 import dagster as dg
 
 from catalog_assets.campaign_files import Campaigns
+from catalog_assets.dossier import open_catalog
 from catalog_assets.gallery import FOLDER as GALLERY_FOLDER
 from catalog_assets.gallery import VERDICTS, GalleryResult, write_gallery
 from catalog_assets.manifest_report import FOLDER as MANIFEST_FOLDER
@@ -20,6 +21,7 @@ from catalog_assets.manifest_report import ManifestResult, write_manifests
 from catalog_assets.overview import STATUSES, Overview, overview, plot
 from catalog_assets.quarantine import Quarantined, quarantined
 from catalog_assets.reporting import inline_picture
+from catalog_assets.review_page import ReviewPages, waiting_for_a_person, write_review_pages
 from catalog_assets.settings import load_settings
 from resources.catalog_resource import CatalogResource
 from resources.names import display
@@ -36,6 +38,7 @@ def report_assets(owners: Sequence[str], campaigns: Campaigns) -> list[dg.Assets
     """The assets of the group `reports`, each unpartitioned and made from the store alone."""
     return [
         _quarantine_asset(owners),
+        _review_asset(owners, campaigns),
         _gallery_asset(owners, campaigns),
         _overview_asset(owners, campaigns),
         _manifests_asset(owners, campaigns),
@@ -53,6 +56,24 @@ def _quarantine_asset(owners: Sequence[str]) -> dg.AssetsDefinition:
     )
     def asset(catalog: CatalogResource) -> dg.MaterializeResult:
         return dg.MaterializeResult(metadata=quarantine_metadata(quarantined(catalog.open())))
+
+    return asset
+
+
+def _review_asset(owners: Sequence[str], campaigns: Campaigns) -> dg.AssetsDefinition:
+    @dg.asset(
+        name="review",
+        group_name=GROUP,
+        description="Static pages of the masks and finals that wait for a person, with evidence and commands.",
+        kinds={"html"},
+        owners=list(owners),
+        code_version="1",
+    )
+    def asset(catalog: CatalogResource) -> dg.MaterializeResult:
+        store = catalog.open()
+        listed = open_catalog(store, campaigns)
+        pages = write_review_pages(listed, waiting_for_a_person(listed, all_views=True))
+        return dg.MaterializeResult(metadata=review_metadata(store, pages))
 
     return asset
 
@@ -149,6 +170,17 @@ def quarantine_table(records: Sequence[Quarantined]) -> str:
     if len(records) > MAX_ROWS:
         lines += ["", f"... and {len(records) - MAX_ROWS} more: `catalog quarantine` lists all."]
     return "\n".join(lines)
+
+
+def review_metadata(store: CatalogStore, pages: ReviewPages) -> Metadata:
+    """Where the pages lie, and how much waits."""
+    return {
+        "index": dg.MetadataValue.path(f"{store.root}/{pages.index}"),
+        "masks": pages.masks,
+        "finals": pages.finals,
+        "pages": pages.pages,
+        "removed_pages": pages.removed,
+    }
 
 
 def gallery_metadata(store: CatalogStore, result: GalleryResult) -> Metadata:

@@ -8,10 +8,10 @@ import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal
+from typing import ClassVar, Literal
 
 from catalog_assets.decisions import Decision, Decisions, remove_decision, write_decision
-from catalog_assets.dossier import in_order
+from catalog_assets.dossier import PRODUCT, in_order
 from catalog_assets.records import Record, product_shelf, read_file
 from catalog_assets.stages.reviewed import CHOICES, hypotheses_of, looked_at
 from resources.imaging.decode import sniff
@@ -40,6 +40,17 @@ class Waiting:
     reason: Rejection
     hypotheses: tuple[str, ...]
     sheet: str
+    line: ClassVar[str] = PRODUCT
+
+    @property
+    def what(self) -> str:
+        """Which of the SKU's masks it is, in words."""
+        return f"view {self.view}"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What NAME in the commands can be."""
+        return self.hypotheses
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +94,8 @@ def commands(one: Waiting, root: str = "") -> list[str]:
     return [f"catalog review approve {sku}{tail}", *picks, f"catalog review matte {sku} FILE.png{tail}"]
 
 
-def left_out(store: CatalogStore) -> list[str]:
-    """What lies in `reviews/` and decides nothing, and why, in words."""
-    decisions = Decisions(store)
+def left_out(store: CatalogStore, decisions: Decisions) -> list[str]:
+    """What lies in `reviews/` and decides nothing about a mask, and why, in words."""
     said = list(decisions.notes)
     for sku, view in decisions.places:
         if _of_name(product_shelf(store, "mask", sku).records(), view) is None:
@@ -200,14 +210,15 @@ def _write(
         hypothesis=hypothesis,
         photo=str(subject.mask.inputs["photo"]),
         mask=picture.sha256 if picture else None,
-        by=(by or _user())[:200],
+        by=(by or user_name())[:200],
         at=datetime.now(UTC).isoformat(timespec="seconds"),
         note=note[:2000],
     )
     return write_decision(store, subject.sku, subject.view, decision, matte)
 
 
-def _user() -> str:
+def user_name() -> str:
+    """The login name of who types, "" if there is none."""
     try:
         return getpass.getuser()
     except (KeyError, OSError, ImportError):  # a container's user may have no name

@@ -84,6 +84,13 @@ class PhotoSettings(Strict):
         return Limits(**self.model_dump(exclude={"correction"}))
 
 
+class LineHealth(Strict):
+    """When a campaign is stopped because most of a batch gets no final."""
+
+    share: float = Field(0.5, ge=0, le=1, description="Stop when more than this share got no final; 1: never.")
+    least: int = Field(10, ge=1, le=100_000, description="Fewer judged SKUs say nothing.")
+
+
 class Settings(Strict):
     """The whole of catalog.yaml."""
 
@@ -91,6 +98,7 @@ class Settings(Strict):
     matte: dict[str, float] = Field(default_factory=dict, description="Thresholds of the matte gate, by name.")
     fidelity: dict[str, float] = Field(default_factory=dict, description="Thresholds of the fidelity gate.")
     candidates: int = Field(2, ge=1, le=16, description="Candidates a scene, where a campaign does not say.")
+    line_health: LineHealth = LineHealth()
     scene_size: int = Field(1600, ge=500, le=4096, description="Longer side of a scene, in pixels.")
     harmonise: bool = Field(
         True,

@@ -22,18 +22,22 @@ from resources.imaging.alpha import make_cutout
 from resources.imaging.correction import GENTLE, OFF, Correction, CorrectionLimits, apply, estimate
 from resources.imaging.decode import Limits, Photo, decode_photo
 from resources.imaging.encode import png_rgba, preview
+from resources.kept import Kept
 from resources.matting.engine import Matte
 from resources.matting.explain import explain_panel
 from resources.matting.gate import default_thresholds, judge_matte
 from resources.matting.given import bad_matte, read_matte
 from resources.matting.measures import own_alpha_measures
 from resources.matting.refine import EdgeRefiner
+from resources.quality.printed_text import PrintedText
+from resources.quality.witness import Witness
 from resources.verdicts import INTERNAL_ERROR, NEEDS_REVIEW, Rejection, Verdict
 
 # A final or a mask is judged at its own size, not at that of a photo: no lower limit but that there is something.
 ANY_PICTURE = Limits(min_side=16)
 # What the name of one file brings about, as opposed to a full disk or a folder that nobody may write to.
 _ONE_FILES_TROUBLE = {errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ}
+_KEPT_ORIGINALS = 16  # of a table of pairs
 # A single cut-out lies exactly over its photo, so that photo is not turned.
 SAME_GEOMETRY = replace(GENTLE, straighten=0)
 CORRECTIONS = {"off": OFF, "gentle": SAME_GEOMETRY, "straighten": GENTLE}
@@ -206,33 +210,75 @@ def _rejected_line(photo: Path, engine: Any, why: Rejection, started: float) -> 
     }
 
 
+class _Originals:
+    """The photos that finals are judged against and their mattes, made once each however many finals there are."""
+
+    def __init__(self, engines: Engines, correction: CorrectionLimits) -> None:
+        self._engines, self._correction = engines, correction
+        self._photos: Kept[Path, Photo | Rejection] = Kept(_KEPT_ORIGINALS)
+        self._mattes: Kept[tuple[Path, Path | None], tuple[Any, Verdict | None] | Rejection] = Kept(_KEPT_ORIGINALS)
+
+    def photo(self, file: Path) -> Photo | Rejection:
+        """The photo as the final's maker saw it."""
+        return self._photos.get(file, lambda: self._read(file))
+
+    def matte(self, file: Path, photo: Photo, given: Path | None) -> tuple[Any, Verdict | None] | Rejection:
+        """Its alpha (HxW uint8), and what the gate says of one that nobody gave, where it doubts."""
+        return self._mattes.get((file, given), lambda: self._alpha(photo, given))
+
+    def _read(self, file: Path) -> Photo | Rejection:
+        photo = read_picture(file, ANY_PICTURE)
+        return photo if isinstance(photo, Rejection) else _corrected(photo, self._correction)[0]
+
+    def _alpha(self, photo: Photo, given: Path | None) -> tuple[Any, Verdict | None] | Rejection:
+        if given is not None:
+            alpha = _given_matte(photo, given)
+            return alpha if isinstance(alpha, Rejection) else (alpha, None)
+        found = _matte(photo, known(self._engines.matting_engine))[1]
+        gate = judge_matte(found.measures, default_thresholds(found.made_by))
+        return found.alpha, None if gate.accepted else gate
+
+
 def judge_files(
-    original: Path, final: Path, matte: Path | None, engines: Engines, correction: CorrectionLimits = OFF
+    original: Path,
+    final: Path,
+    matte: Path | None,
+    engines: Engines,
+    correction: CorrectionLimits = OFF,
+    *,
+    text: bool = True,
 ) -> dict[str, Any]:
     """The verdict on one pair: verdict, score, measures with thresholds, decided_by, message, hint.
 
     correction: what was done to the original on the way to the final, and is no damage. Off: it is compared as it is.
+    text: read what is printed on the product, too. Raises SettingsError for engines that cannot be used.
     """
-    from resources.quality.fidelity import FidelityThresholds, judge
+    return _judge_pair(original, final, matte, _Originals(engines, correction), _witnesses(engines, text))
 
-    photo = read_picture(original, ANY_PICTURE)
+
+def _witnesses(engines: Engines, text: bool) -> tuple[Witness, ...]:
+    """Those that are configured, and the reader of printed text exactly where it is wanted."""
+    others = [one for one in known(engines.judge_witnesses) if one.name != PrintedText.name]
+    return (*others, PrintedText()) if text else tuple(others)
+
+
+def _judge_pair(
+    original: Path, final: Path, matte: Path | None, originals: _Originals, witnesses: Sequence[Witness]
+) -> dict[str, Any]:
+    from resources.quality.fidelity import judge
+    from resources.quality.thresholds import shipped_thresholds
+
+    photo = originals.photo(original)
     picture = read_picture(final, ANY_PICTURE)
     if isinstance(photo, Rejection):
         return _unusable("original", photo)
     if isinstance(picture, Rejection):
         return _unusable("final", picture)
-    photo, _ = _corrected(photo, correction)
-    doubt: Verdict | None = None
-    alpha: Any
-    if matte is None:
-        found = _matte(photo, known(engines.matting_engine))[1]
-        alpha, gate = found.alpha, judge_matte(found.measures, default_thresholds(found.made_by))
-        doubt = None if gate.accepted else gate
-    else:
-        alpha = _given_matte(photo, matte)
-    if isinstance(alpha, Rejection):
-        return _judged(Verdict("review", 0.0, (), "matte", alpha.code, f"matte: {alpha.message}", alpha.hint))
-    verdict = judge(photo.rgb, alpha, picture.rgb, placement=None, thresholds=FidelityThresholds())
+    found = originals.matte(original, photo, matte)
+    if isinstance(found, Rejection):
+        return _judged(Verdict("review", 0.0, (), "matte", found.code, f"matte: {found.message}", found.hint))
+    alpha, doubt = found
+    verdict = judge(photo.rgb, alpha, picture.rgb, placement=None, thresholds=shipped_thresholds(), witnesses=witnesses)
     if doubt is not None and verdict.accepted:  # what the matte missed was not compared
         message = f"The product could not be cut out of the original with certainty. {doubt.message}"
         return _judged(
@@ -268,20 +314,23 @@ def _judged(verdict: Verdict) -> dict[str, Any]:
 
 
 def judge_pairs(
-    table: Path, base: Path | None, engines: Engines, correction: CorrectionLimits = OFF
+    table: Path, base: Path | None, engines: Engines, correction: CorrectionLimits = OFF, *, text: bool = True
 ) -> Iterator[dict[str, Any]]:
     """A verdict for each row of a CSV (final, original, matte), in order, on all cores.
 
-    final is relative to the file, original and matte to `base`. Raises SettingsError for a table without them.
+    final is relative to the file, original and matte to `base`. Rows of the same original best stand together: it is
+    cut out and read once then. Raises SettingsError for a table without these columns, and
+    for engines that cannot be used.
     """
     here = table.parent
     rows = _rows(table)
+    originals, witnesses = _Originals(engines, correction), _witnesses(engines, text)
 
     def one(row: dict[str, str]) -> dict[str, Any]:
         matte = (base or here) / row["matte"] if row.get("matte") else None
         # An empty cell names the folder, which is no picture: that row is rejected, and says so.
         original, final = row["original"] or "", row["final"] or ""
-        return {"final": final, **judge_files((base or here) / original, here / final, matte, engines, correction)}
+        return {"final": final, **_judge_pair((base or here) / original, here / final, matte, originals, witnesses)}
 
     with ThreadPoolExecutor(max_workers=cpu_count() or 1) as pool:
         yield from pool.map(one, rows)

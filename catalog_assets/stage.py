@@ -21,7 +21,9 @@ class StageResult:
 
     status: made, up_to_date, not_selected and retired go on; rejected and review stop the SKU with a
     rejection; not_attempted stops it silently, because an earlier line already said why.
-    check: whether the stage's gate passed, None where nothing was judged.
+    check: whether the stage's gate passed, None where nothing was judged. gate: the verdict behind it on each view or
+    scene, by record name, as `Verdict.as_dict` has it.
+    fresh: something was made or judged in this run, as opposed to found up to date.
     """
 
     stage: str
@@ -31,6 +33,8 @@ class StageResult:
     metadata: Mapping[str, float | int | str] = field(default_factory=dict)
     rejection: Rejection | None = None
     check: bool | None = None
+    gate: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    fresh: bool = False
     thumbnail: bytes | None = None
     notes: tuple[str, ...] = ()
     seconds: float = 0.0
@@ -38,6 +42,14 @@ class StageResult:
     @property
     def goes_on(self) -> bool:
         return self.status in GOES_ON
+
+
+class HaltedError(Exception):
+    """The line was stopped: nothing new may be made. Raised by a stage where it would have to make something."""
+
+    def __init__(self, rejection: Rejection) -> None:
+        super().__init__(rejection.message)
+        self.rejection = rejection
 
 
 class Stage(ABC):
@@ -86,6 +98,8 @@ def summarise(
         metadata=metadata,
         rejection=rejection,
         check=rejection is None,
+        gate={record.name: record.verdict for record in records if record.verdict is not None},
+        fresh=fresh,
         notes=tuple(sorted({note for record in records for note in _notes(record)})),
         seconds=metadata["seconds"] if fresh else 0.0,
     )

@@ -14,6 +14,7 @@ from catalog_assets.pages import HTML, link, render, words
 from catalog_assets.quarantine import Quarantined
 from catalog_assets.records import Record
 from catalog_assets.stages.reviewed import runs_of
+from catalog_assets.why import MeasureLine, verdict_lines, why
 from resources.names import clean_text, sku_name
 from resources.store import CatalogStore
 
@@ -23,19 +24,8 @@ _NEAR = 3
 
 
 @dataclass(frozen=True, slots=True)
-class MeasureLine:
-    """A measured number beside its threshold, as text. passed None: recorded, judges nothing."""
-
-    name: str
-    value: str
-    threshold: str
-    passed: bool | None
-    decided: bool
-
-
-@dataclass(frozen=True, slots=True)
 class TracedRecord:
-    """One record in words. facts: what was recorded, as text. files: role -> store key."""
+    """One record in words. facts: what was recorded, as text. files: role -> store key. why: of a final, in lines."""
 
     name: str
     status: str
@@ -44,6 +34,7 @@ class TracedRecord:
     facts: Mapping[str, str]
     notes: tuple[str, ...]
     message: str
+    why: tuple[str, ...]
     engine: str
     seconds: float
     made_at: str
@@ -153,10 +144,16 @@ def _traced(record: Record) -> TracedRecord:
         facts={name: text for name, value in sorted(_facts(record).items()) if (text := _fact(value))},
         notes=record.notes,
         message=f"{record.rejection.code}: {record.rejection.message}" if record.rejection else "",
+        why=_why(record),
         engine=f"{record.engine.name} {record.engine.revision} on {record.engine.device}" if record.engine else "",
         seconds=record.seconds,
         made_at=record.made_at,
     )
+
+
+def _why(record: Record) -> tuple[str, ...]:
+    found = why(record) if "candidates" in record.facts else None
+    return tuple(found.lines()) if found else ()
 
 
 def _facts(record: Record) -> Mapping[str, Any]:
@@ -174,16 +171,7 @@ def _measures(record: Record) -> Iterator[MeasureLine]:
     verdicts: list[tuple[str, Mapping[str, Any]]] = [("", record.verdict)] if record.verdict else []
     verdicts += [(f"{role} ", each) for role, each in sorted(record.facts.get("compliance", {}).items())]
     for prefix, verdict in verdicts:
-        for one in verdict["measures"]:
-            sign = "at least" if one["better"] == "higher" else "at most"
-            limit = one["threshold"]
-            yield MeasureLine(
-                name=prefix + one["name"],
-                value=f"{one['value']:g}",
-                threshold="" if limit is None else f"{sign} {limit:g}",
-                passed=None if limit is None else one["passed"],
-                decided=one["name"] == verdict["decided_by"],
-            )
+        yield from verdict_lines(verdict, prefix)
     if not verdicts:
         for name, value in sorted(record.measures.items()):
             yield MeasureLine(name, f"{value:g}", "", None, decided=False)
@@ -224,6 +212,7 @@ def _record_text(record: TracedRecord) -> Iterator[str]:
     yield _line(f"{record.name}: {words(record.status)}, {engine}{record.seconds:g} s, {record.made_at}", 2)
     if record.message:
         yield _line(record.message, 4)
+    yield from (_line(line, 4) for line in record.why)
     for one in record.measures:
         passed = {None: "", True: ", met", False: ", missed"}[one.passed]
         limit = f" ({one.threshold}{passed})" if one.threshold else ""

@@ -11,6 +11,8 @@ import dagster as dg
 from pydantic import Field, PrivateAttr
 
 from resources.matting.engine import MattingEngine
+from resources.quality.ranking import Ranker
+from resources.quality.witness import Witness
 from resources.scenes.engine import SceneEngine
 from resources.torch_runtime import Wanted
 from resources.weights import Models, default_folder, load_registry
@@ -19,8 +21,20 @@ T = TypeVar("T")
 
 # device: where nets run. The gpu profile wants a GPU and says so if there is none; without it nets take what is there.
 PROFILES: dict[str, dict[str, str]] = {
-    "embedded": {"matting": "classical", "scenes": "studio", "device": "auto"},
-    "gpu": {"matting": "classical,birefnet", "scenes": "studio", "device": "cuda"},
+    "embedded": {
+        "matting": "classical",
+        "scenes": "studio",
+        "ranking": "heuristic",
+        "witnesses": "",
+        "device": "auto",
+    },
+    "gpu": {
+        "matting": "classical,birefnet",
+        "scenes": "studio",
+        "ranking": "clip",
+        "witnesses": "dinov2",
+        "device": "cuda",
+    },
 }
 
 
@@ -34,6 +48,8 @@ class Engines(dg.ConfigurableResource[Any]):
     profile: str = Field("embedded", description="Set of engines: embedded needs no GPU, no download, no network.")
     matting: str = Field("", description="Cut-out engine, or several with commas (a cascade); empty: the profile's.")
     scenes: str = Field("", description="Scene engine; empty: that of the profile.")
+    ranking: str = Field("", description="What chooses among candidates; empty: that of the profile.")
+    witnesses: str = Field("", description="Who testifies beside the judge, with commas; empty: the profile's.")
     device: str = Field("", description="auto, cuda or cpu: where nets run; empty: that of the profile.")
     models_folder: str = Field("", description="Folder of weights; empty: one in the user's cache.")
     weights_file: str = Field("", description="A registry of weights of your own, laid over the shipped one.")
@@ -46,8 +62,9 @@ class Engines(dg.ConfigurableResource[Any]):
         """The cut-out engine, loaded at most once a run."""
         from resources.matting.engines import matting_engine
 
-        device = cast(Wanted, self.device or self._of_profile("device"))
-        return self._once("matting", self.matting_name(), lambda name: matting_engine(name, self.models(), device))
+        return self._once(
+            "matting", self.matting_name(), lambda name: matting_engine(name, self.models(), self._device())
+        )
 
     def matting_name(self) -> str:
         """The name of the cut-out engine that is configured, whether it can be used or not."""
@@ -67,6 +84,33 @@ class Engines(dg.ConfigurableResource[Any]):
         from resources.scenes.engines import scene_engine
 
         return self._once("scenes", name or self.scenes or self._of_profile("scenes"), scene_engine)
+
+    def ranking_engine(self) -> Ranker:
+        """What chooses among accepted candidates, loaded at most once a run."""
+        from resources.quality.engines import ranking_engine
+
+        return self._once(
+            "ranking", self.ranking_name(), lambda name: ranking_engine(name, self.models(), self._device())
+        )
+
+    def ranking_name(self) -> str:
+        """The name of the ranking that is configured, whether it can be used or not."""
+        return self.ranking or self._of_profile("ranking")
+
+    def judge_witnesses(self) -> tuple[Witness, ...]:
+        """Who testifies beside the fidelity judge, loaded at most once a run."""
+        from resources.quality.engines import judge_witnesses
+
+        return self._once(
+            "witnesses", self.witness_names(), lambda names: judge_witnesses(names, self.models(), self._device())
+        )
+
+    def witness_names(self) -> str:
+        """The witnesses that are configured, with commas, whether they can be used or not."""
+        return self.witnesses or self._of_profile("witnesses")
+
+    def _device(self) -> Wanted:
+        return cast(Wanted, self.device or self._of_profile("device"))
 
     def _of_profile(self, job: str) -> str:
         if self.profile not in PROFILES:

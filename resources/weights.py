@@ -24,6 +24,8 @@ Commit = Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{40})?$")]
 Repository = Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+)?$")]
 Url = Annotated[str, StringConstraints(pattern=r"^(https?://[^\s?#]+)?$")]
 Commercial = Literal["yes", "no", "unclear"]
+# detection, refinement: cut-outs. ranking: how well a picture fits words. likeness: a witness of the fidelity judge.
+Job = Literal["detection", "refinement", "ranking", "likeness"]
 
 _REGISTRY_FILE = Path(__file__).with_name("weights.yaml")
 _MAX_REGISTRY_BYTES = 1_000_000
@@ -70,8 +72,8 @@ class Weights(_Part):
     """One entry of the registry."""
 
     name: Name
-    job: Literal["detection", "refinement"]
-    runtime: Literal["transformers", "onnx"]
+    job: Job
+    runtime: Literal["transformers", "onnx", "open_clip"]
     title: str
     repository: Repository = Field("", description="owner/name on the hub")
     revision: Commit = Field("", description="commit of the repository; empty: not pinned")
@@ -79,6 +81,7 @@ class Weights(_Part):
     path: str = Field("", description="local folder of the files; empty: <models>/<name>")
     gated: bool = Field(False, description="the hub asks for an account that has accepted the licence")
     trust_remote_code: bool = Field(False, description="the repository brings Python code that is run")
+    architecture: str = Field("", description="which of open_clip's architectures the file fills, e.g. ViT-B-32")
     needs: tuple[str, ...] = Field((), description="Python packages beyond torch and transformers")
     licences: Licences
     files: tuple[WeightsFile, ...] = Field(min_length=1)
@@ -87,11 +90,17 @@ class Weights(_Part):
 
     @model_validator(mode="after")
     def _can_be_loaded(self) -> Weights:
-        if self.job == "refinement" and self.runtime != "transformers":
-            raise ValueError("refinement runs with transformers only")
+        if self.job in ("refinement", "likeness") and self.runtime != "transformers":
+            raise ValueError(f"{self.job} runs with transformers only")
+        if (self.job == "ranking") != (self.runtime == "open_clip"):
+            raise ValueError("ranking runs with open_clip, and nothing else does")
+        if self.runtime == "open_clip" and not (
+            self.architecture and len(self.files) == 1 and self.files[0].name.endswith(".safetensors")
+        ):
+            raise ValueError("an architecture and one file that ends with .safetensors are needed")
         if self.runtime == "onnx" and not any(file.name.endswith(".onnx") for file in self.files):
             raise ValueError("a file that ends with .onnx is needed")
-        if self.runtime == "transformers" and self.job == "detection" and self.input.side is None:
+        if self.runtime != "onnx" and self.job != "refinement" and self.input.side is None:
             raise ValueError("input.side is needed")
         if len({file.name for file in self.files}) < len(self.files):
             raise ValueError("a file is listed twice")
@@ -242,7 +251,7 @@ class Models:
         parts = [weights.revision]
         for file in weights.files:
             parts += [file.name, file.sha256 or digest(self.folder(weights) / file.name)]
-        parts += [weights.input.model_dump_json(), weights.output]
+        parts += [weights.input.model_dump_json(), weights.output, *filter(None, [weights.architecture])]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
 
 

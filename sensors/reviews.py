@@ -1,15 +1,17 @@
-"""The reviews sensor: new and changed decisions about masks, and decisions that were taken back."""
+"""The reviews sensor: new and changed decisions about masks and finals, and decisions that were taken back."""
 
 # No `from __future__ import annotations` here: Dagster reads the annotations of its functions as they are.
 
 import time
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import dagster as dg
 
 from catalog_assets.campaign_files import Campaigns
 from catalog_assets.decisions import Decisions
+from catalog_assets.final_reviews import FINALS
 from catalog_assets.line_assets import LineInfo
 from catalog_assets.partitions import registered
 from resources.catalog_resource import CatalogResource
@@ -26,7 +28,10 @@ VANISHED = (
 def reviews_sensor(
     product: LineInfo, lines: Mapping[str, LineInfo], campaigns: Campaigns, *, limit: int = SKUS_PER_TICK
 ) -> dg.SensorDefinition:
-    """Starts the work that a decision sets free: one SKU, one run over all lines; many, one back-fill."""
+    """Starts the work that a decision sets free: one SKU, one run; many, one back-fill.
+
+    A mask goes through all lines again; a final through its campaign's scored_finals and export only.
+    """
     selection = dg.AssetSelection.assets(*all_keys(product, lines))
 
     @dg.sensor(
@@ -34,7 +39,7 @@ def reviews_sensor(
         asset_selection=selection,
         minimum_interval_seconds=30,
         default_status=dg.DefaultSensorStatus.STOPPED,
-        description="New, changed and removed decisions about masks in the folder reviews, local or on S3.",
+        description="New, changed and removed decisions about masks and finals in the folder reviews, local or on S3.",
     )
     def sensor(context: dg.SensorEvaluationContext, catalog: CatalogResource) -> dg.SensorResult:
         store = catalog.open()
@@ -44,22 +49,57 @@ def reviews_sensor(
         decisions = Decisions(store)
         known = set(registered(context.instance))
         # A decision for a SKU that has no photo yet waits until it has one, and is new then.
-        now = {sku: tokens for sku, tokens in decisions.tokens().items() if sku in known}
+        now = {place: tokens for place, tokens in decisions.tokens().items() if _sku(place) in known}
         changes = compare(now, seen, wait_for_stability=not catalog.is_s3, limit=limit, vanished=VANISHED)
         if changes.alarm:
             context.log.error(changes.alarm)
         for note in decisions.notes:
             context.log.warning(note)
-        touched = sorted({*changes.changed, *changes.gone} & known)
+        touched = sorted(place for place in {*changes.changed, *changes.gone} if _sku(place) in known)
         cursor = save_seen(store, MEMORY, changes.seen)
         forget_older(store, MEMORY, cursor, context.cursor or "")
-        if not touched:
+        current = current_keys(product, lines, campaigns)
+        requests = list(_requests(touched, current, lines, changes.seen.turn))
+        if not requests:
             return dg.SensorResult(skip_reason=changes.alarm or _quiet(changes.waiting), cursor=cursor)
-        context.log.info("%d SKUs decided, %d decisions taken back", len(changes.changed), len(changes.gone))
-        assets = current_keys(product, lines, campaigns)
-        return dg.SensorResult(run_requests=[work_request(assets, touched, changes.seen.turn, "review")], cursor=cursor)
+        context.log.info("%d decided, %d decisions taken back", len(changes.changed), len(changes.gone))
+        return dg.SensorResult(run_requests=requests, cursor=cursor)
 
     return sensor
+
+
+def _requests(
+    touched: Iterable[str], current: Sequence[dg.AssetKey], lines: Mapping[str, LineInfo], turn: int
+) -> Iterator[dg.RunRequest]:
+    """One request for the masks that were decided about, and one for the finals of each campaign."""
+    masks: list[str] = []
+    finals: defaultdict[str, list[str]] = defaultdict(list)
+    for place in touched:
+        sku, _, campaign = place.partition("/")
+        if campaign:
+            finals[campaign].append(sku)
+        else:
+            masks.append(sku)
+    if masks:
+        yield work_request(current, masks, turn, "review")
+    for campaign, skus in sorted(finals.items()):
+        if campaign not in lines:  # archived, or its file was removed: nothing of it is made any more
+            continue
+        keys = _replayed(lines[campaign])
+        done = set(masks) if set(keys) <= set(current) else set[str]()
+        left = [sku for sku in skus if sku not in done]
+        if left:
+            yield work_request(keys, left, turn, "review", campaign)
+
+
+def _replayed(line: LineInfo) -> list[dg.AssetKey]:
+    """The assets that a decision about a final changes: the finals, and what is made of them."""
+    names = [asset.name for asset in line.assets]
+    return [line.key(name) for name in names[names.index(FINALS) :]]
+
+
+def _sku(place: str) -> str:
+    return place.partition("/")[0]
 
 
 def _quiet(waiting: int) -> str:

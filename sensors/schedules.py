@@ -9,7 +9,7 @@ import dagster as dg
 from catalog_assets.campaign_files import Campaign, Campaigns
 from catalog_assets.jobs import AssetJob
 from catalog_assets.line_assets import LineInfo
-from catalog_assets.partitions import PERIOD_TAG, contiguous_ranges, range_tags, registered
+from catalog_assets.partitions import PERIOD_TAG, WORK_TAG, contiguous_ranges, range_tags, registered
 
 
 def campaign_schedules(
@@ -55,6 +55,7 @@ def _requests(
             tags={
                 **range_tags(first, last),
                 PERIOD_TAG: campaign.period(moment),
+                WORK_TAG: f"{campaign.name}-{moment:%Y%m%dT%H%M}",
                 "catalog/cause": "schedule",
             },
         )

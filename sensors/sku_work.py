@@ -32,17 +32,19 @@ def _keys(info: LineInfo) -> list[dg.AssetKey]:
     return [info.key(asset.name) for asset in info.assets]
 
 
-def work_request(assets: Sequence[dg.AssetKey], skus: Sequence[str], turn: int, cause: str) -> dg.RunRequest:
+def work_request(
+    assets: Sequence[dg.AssetKey], skus: Sequence[str], turn: int, cause: str, campaign: str = ""
+) -> dg.RunRequest:
     """One run for one SKU; a back-fill for more, so that the good ones go on downstream without the bad.
 
-    cause: what happened, one word. A run key is never used again, and the same may happen twice (a photo is removed
-    and put back as it was): the turn tells them apart.
+    cause: what happened, one word. campaign: where it concerns only one of them. A run key is never used again, and
+    the same may happen twice (a photo is removed and put back as it was): the turn tells them apart.
     """
     tags = {"dagster/priority": "10", "dagster/max_runtime": str(6 * 3600), "catalog/cause": cause}
     if len(skus) > 1:
         return backfill_request(assets, skus, tags)
     return dg.RunRequest(
-        run_key=f"{cause}-{skus[0]}-{turn}",
+        run_key=f"{cause}-{campaign}/{skus[0]}-{turn}" if campaign else f"{cause}-{skus[0]}-{turn}",
         partition_key=skus[0],
         asset_selection=list(assets),
         tags=tags,

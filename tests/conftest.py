@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -17,6 +18,13 @@ from tests.s3_tools import s3_client
 # Tests talk to nobody outside this machine.
 os.environ["DAGSTER_DISABLE_TELEMETRY"] = "1"
 os.environ["HF_HUB_OFFLINE"] = "1"
+
+
+@pytest.fixture(autouse=True)
+def _logs_again() -> Iterator[None]:
+    """The command line silences logs for the process it is in: tests after it hear them again."""
+    yield
+    logging.disable(logging.NOTSET)
 
 
 @dataclass

@@ -81,6 +81,16 @@ class Daemon:
             time.sleep(1)
         raise AssertionError(f"back-fill still {status} after {timeout:g} s")
 
+    def check_statuses(self, path: Sequence[str]) -> dict[str, str]:
+        """What the asset page shows of each check of an asset: the status of its last execution."""
+        answer = self.query(
+            """query($k: AssetKeyInput!) { assetNodeOrError(assetKey: $k) { ... on AssetNode { assetChecksOrError {
+                 ... on AssetChecks { checks { name executionForLatestMaterialization { status } } } } } } }""",
+            k={"path": list(path)},
+        )
+        shown = answer["assetNodeOrError"]["assetChecksOrError"]["checks"]
+        return {one["name"]: (one["executionForLatestMaterialization"] or {}).get("status", "") for one in shown}
+
     def partition_counts(self, path: Sequence[str]) -> dict[str, int]:
         """What the asset page shows: numMaterialized, numFailed, numPartitions."""
         answer = self.query(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from resources.torch_runtime import ensure_torchvision
 from resources.weights import Models, Weights
 
 ALLOWED = {"name": "MIT", "commercial": "yes"}
@@ -74,6 +76,7 @@ def models_of(*entries: Weights, root: Path = Path("unused")) -> Models:
 
 def make_birefnet(folder: Path, sources: Path) -> Weights:
     """A remote-code net in `folder`, saved with its code; 64 px. sources: an empty folder that the code comes from."""
+    ensure_torchvision()
     import torch
 
     name = "modeling_tiny_saliency"
@@ -94,6 +97,7 @@ def make_birefnet(folder: Path, sources: Path) -> Weights:
 
 def make_vitmatte(folder: Path) -> Weights:
     """A tiny ViTMatte whose answer is not flat."""
+    ensure_torchvision()
     import torch
     from transformers import VitDetConfig, VitMatteConfig, VitMatteForImageMatting
 
@@ -129,6 +133,40 @@ def make_vitmatte(folder: Path) -> Weights:
         net.decoder.matting_head.matting_convs[-1].weight.mul_(4)
     net.save_pretrained(folder)
     return pinned(folder, runtime="transformers", job="refinement", input=HALVES)
+
+
+def make_clip(folder: Path, architectures: Path) -> Weights:
+    """A tiny CLIP of open_clip, 64 px, in `folder`. architectures: an empty folder for the description of its layers,
+    which open_clip knows by the name tiny-clip from then on."""
+    ensure_torchvision()
+    import open_clip
+    import torch
+    from safetensors.torch import save_file
+
+    layers = {
+        "embed_dim": 32,
+        "vision_cfg": {"image_size": 64, "layers": 2, "width": 32, "head_width": 16, "patch_size": 16},
+        "text_cfg": {"context_length": 77, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 2},
+    }
+    (architectures / "tiny-clip.json").write_text(json.dumps(layers))
+    open_clip.add_model_config(architectures)
+    torch.manual_seed(5)
+    net = open_clip.create_model("tiny-clip")
+    folder.mkdir(parents=True)
+    save_file(net.state_dict(), folder / "open_clip_model.safetensors")
+    return pinned(folder, runtime="open_clip", job="ranking", architecture="tiny-clip", input={"side": 64, **IMAGENET})
+
+
+def make_dinov2(folder: Path, side: int = 224) -> Weights:
+    """A tiny DINOv2 for pictures of `side` px, patches of 14 px."""
+    ensure_torchvision()
+    import torch
+    from transformers import Dinov2Config, Dinov2Model
+
+    torch.manual_seed(11)
+    config = Dinov2Config(hidden_size=32, num_hidden_layers=2, num_attention_heads=2, image_size=56, patch_size=14)
+    Dinov2Model(config).save_pretrained(folder)
+    return pinned(folder, runtime="transformers", job="likeness", input={"side": side, **IMAGENET})
 
 
 def make_onnx(path: Path, *, side: int | str = 32, logits: bool = False, scale: float = 4.0) -> None:

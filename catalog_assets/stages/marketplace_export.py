@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any
 
 from catalog_assets.campaign_files import EVERGREEN, Campaign
 from catalog_assets.context import RunContext
-from catalog_assets.records import FileRef, Record, Shelf, campaign_shelf, fingerprint
+from catalog_assets.records import FileRef, Record, Shelf, campaign_shelf, fingerprint, read_file
 from catalog_assets.stage import Stage, StageResult, any_new, summarise
+from catalog_assets.stages.candidates import set_aside
 from catalog_assets.stages.cutout import current_cutouts
-from catalog_assets.stages.scene_variants import set_aside
-from catalog_assets.stages.scored_finals import ScoredFinals
+from catalog_assets.stages.scored_finals import DECIDED, ScoredFinals, content_of
+from catalog_assets.stages.withdrawal import MARKETPLACE_EXPORT, export_shelf, withdraw
 from resources.marketplaces.compliance import check
 from resources.marketplaces.manifests import export_name
 from resources.marketplaces.render import Rendered, render_lifestyle, render_whites
 from resources.marketplaces.rules import SLOTS, MarketplaceRules, Slot, load_rules
+from resources.names import display
+from resources.store import NotFound
 from resources.verdicts import Rejection, Verdict
+
+_JUDGE = "Run `catalog refresh`: it is judged again."
 
 
 @dataclass(frozen=True)
@@ -43,10 +47,11 @@ class Planned:
 class MarketplaceExport(Stage):
     """White pictures (evergreen) and lifestyle pictures for every marketplace of a campaign.
 
-    A main picture that breaks a rule keeps the SKU out of that marketplace; another one is left out, and said.
+    A main picture that breaks a rule keeps the SKU out of that marketplace; another one is left out, and said. What
+    does not hold at this moment, a verdict or the very bytes it is about, is a rejection, and that picture does not go.
     """
 
-    asset = "marketplace_export"
+    asset = MARKETPLACE_EXPORT
     code_version = "1"
     check = "compliance"
 
@@ -55,47 +60,86 @@ class MarketplaceExport(Stage):
         self.campaign = campaign
         known = load_rules().rules
         self.rules = {name: known[name] for name in campaign.marketplaces}
+        self.judged = ScoredFinals(context, campaign).judged
 
     def run(self, skus: Sequence[str]) -> list[StageResult]:
         return [self._export(sku) for sku in skus]
 
     def _export(self, sku: str) -> StageResult:
         cutouts = current_cutouts(self.context, sku)
-        finals = self._finals(sku, cutouts)
-        shelf = self._shelf(sku)
-        stopped = set_aside(self.asset, sku, self.context, self.campaign, ready=bool(cutouts and finals))
+        accepted = [record for record in self._finals(sku) if record.passed]
+        shelf = export_shelf(self.context, self.campaign, sku)
+        stopped = set_aside(self.asset, sku, self.context, self.campaign, ready=bool(cutouts and accepted))
         if stopped is not None:
             if stopped.goes_on:  # retired or no longer selected: what was exported goes
                 shelf.keep_only(())
+            elif cutouts:
+                withdraw(self.context, self.campaign, sku, ())
             return stopped
+        whites = cutouts if self.campaign.name == EVERGREEN else []
+        refused = self._refused(cutouts, whites, accepted)
         before = shelf.records()
-        renders = _Renders(self.context, list(self.rules.values()))
-        records = [self._marketplace(shelf, sku, rules, cutouts, finals, renders) for rules in self.rules.values()]
-        shelf.keep_only(self.rules)
-        rejection = next((record.rejection for record in records if record.rejection), None)
-        return summarise(self.asset, sku, records, fresh=any_new(records, before), rejection=rejection)
+        records = self._marketplaces(shelf, sku, _without(whites, refused), _without(accepted, refused))
+        shelf.keep_only(record.name for record in records)
+        rejections = [*refused.values(), *(record.rejection for record in records if record.rejection)]
+        rejection = next(iter(rejections), None)
+        result = summarise(self.asset, sku, records, fresh=any_new(records, before), rejection=rejection)
+        return replace(result, notes=(*result.notes, *(why.message for why in refused.values())))
 
-    def _shelf(self, sku: str) -> Shelf:
-        outside = tuple(f"exports/{name}/{self.campaign.name}/{sku}" for name in self._marketplaces)
-        return campaign_shelf(self.context.store, self.campaign.name, self.asset, sku, outside)
+    def _finals(self, sku: str) -> list[Record]:
+        return campaign_shelf(self.context.store, self.campaign.name, ScoredFinals.asset, sku).records()
 
-    @cached_property
-    def _marketplaces(self) -> list[str]:
-        """Every marketplace that something was or will be exported to, also those a campaign no longer names."""
-        return sorted({*self.context.store.children("exports"), *self.rules})
-
-    def _finals(self, sku: str, cutouts: Sequence[Record]) -> list[Record]:
-        """The accepted finals of the current cut-out. No verdict, no final; no final, no export."""
+    def _refused(
+        self, cutouts: Sequence[Record], whites: Sequence[Record], finals: Sequence[Record]
+    ) -> dict[tuple[str, str], Rejection]:
+        """Why pictures may not be exported, by stage and name: no verdict, a stale one, or other bytes."""
         current = {record.files["cutout"].sha256 for record in cutouts}
-        shelf = campaign_shelf(self.context.store, self.campaign.name, ScoredFinals.asset, sku)
-        return [
-            record
-            for record in shelf.records()
-            if record.passed and "final" in record.files and record.inputs.get("cutout") in current
-        ]
+        found = {_key(record): self._changed(record, "cutout") for record in whites}
+        found |= {_key(record): self._stale(record, current) or self._changed(record, "final") for record in finals}
+        return {key: why for key, why in found.items() if why is not None}
+
+    def _stale(self, final: Record, cutouts: Collection[str]) -> Rejection | None:
+        """Why the verdict on a final no longer counts."""
+        if (final.verdict or {}).get("decision") != "accepted" or "final" not in final.files:
+            return Rejection("no_verdict", f"{final.name}: there is no verdict that accepts this picture.", _JUDGE)
+        if final.inputs.get("cutout") not in cutouts:
+            return Rejection("other_cutout", f"{final.name}: the verdict is about an earlier cut-out.", _JUDGE)
+        decided = self.context.decisions.final(final.sku, self.campaign.name, final.name)
+        if final.judged != self.judged or final.facts.get(DECIDED, "") != content_of(decided):
+            return Rejection(
+                "stale_verdict",
+                f"{final.name}: thresholds, ranking or a person's decision changed after this picture was accepted.",
+                _JUDGE,
+            )
+        return None
+
+    def _changed(self, record: Record, role: str) -> Rejection | None:
+        """Why the bytes that lie there are not those that were judged. The stores' sizes and dates prove nothing."""
+        name, words = record.files[role].key.rsplit("/", 1)[1], "final picture" if role == "final" else "cut-out"
+        try:
+            read_file(self.context.store, record.files[role])
+        except NotFound:
+            what = "is gone"
+        except ValueError:
+            what = "was changed after it was judged"
+        else:
+            return None
+        return Rejection(
+            f"{role}_changed",
+            f"{record.name}: the {words} {display(name)} {what}, so it is not exported.",
+            f"Find out who writes into the store. `catalog refresh --force --sku {record.sku}` makes it again.",
+        )
+
+    def _marketplaces(self, shelf: Shelf, sku: str, whites: Sequence[Record], finals: Sequence[Record]) -> list[Record]:
+        """The records of all marketplaces; none where the main white picture is due and may not go."""
+        if self.campaign.name == EVERGREEN and not any(record.facts["main"] for record in whites):
+            return []
+        plan = list(self._plan(whites, finals))
+        renders = _Renders(self.context, list(self.rules.values()))
+        return [self._marketplace(shelf, sku, rules, plan, renders) for rules in self.rules.values()]
 
     def _plan(self, cutouts: Sequence[Record], finals: Sequence[Record]) -> Iterator[Planned]:
-        if self.campaign.name == EVERGREEN:
+        if cutouts:
             yield from (Planned("main", 1, record) for record in cutouts if record.facts["main"])
             others = [record for record in cutouts if not record.facts["main"]]
             yield from (Planned("additional", index, record) for index, record in enumerate(others, 1))
@@ -106,11 +150,9 @@ class MarketplaceExport(Stage):
         shelf: Shelf,
         sku: str,
         rules: MarketplaceRules,
-        cutouts: Sequence[Record],
-        finals: Sequence[Record],
+        plan: Sequence[Planned],
         renders: _Renders,
     ) -> Record:
-        plan = list(self._plan(cutouts, finals))
         asin = self.context.products.get(sku).asin
         wanted = fingerprint(
             {
@@ -195,7 +237,7 @@ class _Export:
         verdict = check(rendered.data, name, self.rules, planned.slot)
         self.verdicts[planned.role] = verdict.as_dict()
         if not verdict.accepted:
-            self._leave_out(planned, _refused(verdict))
+            self._leave_out(planned, _broken_rule(verdict))
             return
         self._ready.append((planned, name, rendered))
 
@@ -232,7 +274,15 @@ class _Export:
         )
 
 
-def _refused(verdict: Verdict) -> Rejection:
+def _key(record: Record) -> tuple[str, str]:
+    return record.stage, record.name
+
+
+def _without(records: Sequence[Record], refused: Mapping[tuple[str, str], Rejection]) -> list[Record]:
+    return [record for record in records if _key(record) not in refused]
+
+
+def _broken_rule(verdict: Verdict) -> Rejection:
     reason = verdict.rejection("")
     if reason is None:
         raise ValueError("an accepted verdict refuses nothing")

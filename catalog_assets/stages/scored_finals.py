@@ -1,53 +1,116 @@
-"""Stage scored_finals: judges every candidate, and chooses the best of those that show the product as it is."""
+"""Stage scored_finals: judges every candidate, and chooses the best of those that show the product as it is.
+
+A scene whose candidates all fail, or whose best is weak, is made again with more care, three sets in all. A person's
+decision lies over what the machine found.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import time
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from catalog_assets.campaign_files import Campaign, Scene
 from catalog_assets.context import RunContext
-from catalog_assets.records import FileRef, Record, Shelf, campaign_shelf, fingerprint, read_file
+from catalog_assets.decisions import DecidedFinal
+from catalog_assets.records import Record, Shelf, campaign_shelf, fingerprint, read_file
 from catalog_assets.settings import adjusted
 from catalog_assets.stage import Stage, StageResult, any_new, summarise
+from catalog_assets.stages.candidates import (
+    CandidateMaker,
+    care_of,
+    current_candidates,
+    first_care,
+    scene_job,
+    set_aside,
+    set_like,
+)
 from catalog_assets.stages.cutout import current_cutouts
-from catalog_assets.stages.scene_variants import SceneVariants, scene_job, set_aside
-from resources.imaging.encode import read_rgb, thumbnail_jpeg
+from catalog_assets.stages.decided_finals import EVIDENCE, FINAL, PREVIEW, under_decision
+from catalog_assets.stages.rework import (
+    MOST_SETS,
+    REWORK_REVISION,
+    WEAK,
+    WEAK_SCORE,
+    can_help,
+    missed,
+    more_care,
+)
+from catalog_assets.stages.withdrawal import withdraw
+from resources.imaging.encode import preview, read_rgb, thumbnail_jpeg
 from resources.imaging.harmonise import Harmony
-from resources.quality.fidelity import FidelityThresholds, judge
-from resources.quality.ranking import Ranker, Ranking, ranker
-from resources.scenes.engine import Candidate, Placement, on_canvas, scaled_product
-from resources.verdicts import Rejection, Verdict
+from resources.quality.evidence import evidence_panel
+from resources.quality.fidelity import REVISION, judge
+from resources.quality.growth import GUESSED
+from resources.quality.ranking import Ranker, Ranking, weighted
+from resources.quality.thresholds import shipped_thresholds
+from resources.scenes.engine import Candidate, Care, Placement, on_canvas, scaled_product
+from resources.verdicts import NEEDS_REVIEW, Rejection, Verdict
 
 # One accepted final in so many shows its thumbnail in the UI; the event store pays for every one.
 THUMBNAIL_SAMPLE = 20
 
-RANKER = "heuristic"
+DECIDED = "decided"
+_EVIDENCE_SIDE = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A candidate and what the judge said of it. picture: its pixels, where they may be ranked."""
+
+    record: Record
+    verdict: Verdict
+    picture: Candidate | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """All candidates that a final is chosen from, set by set, and the accepted ones in their order of rank.
+
+    rankings: their indices count through all sets.
+    """
+
+    sets: tuple[tuple[Judged, ...], ...] = ()
+    rankings: tuple[Ranking, ...] = ()
+
+    @property
+    def judged(self) -> list[Judged]:
+        return [one for each in self.sets for one in each]
+
+    @property
+    def best(self) -> Judged:
+        """The best of the accepted ones; where there is none, the one that came nearest, for a person to look at."""
+        return self.judged[self.rankings[0].index if self.rankings else _nearest(self.verdicts)]
+
+    @property
+    def verdicts(self) -> list[Verdict]:
+        return [one.verdict for one in self.judged]
 
 
 class ScoredFinals(Stage):
     """One final a scene, with the verdict on every candidate. Fails closed: no accepted candidate, no final."""
 
     asset = "scored_finals"
-    code_version = "2"
+    code_version = "3"
     check = "fidelity"
 
     def __init__(self, context: RunContext, campaign: Campaign) -> None:
         self.context = context
         self.campaign = campaign
+        self.maker = CandidateMaker(context, campaign)
         self.scenes = {scene.name: scene for scene in campaign.scenes}
-        defaults = adjusted(FidelityThresholds(), context.settings.fidelity, "catalog.yaml: fidelity")
+        defaults = adjusted(shipped_thresholds(), context.settings.fidelity, "catalog.yaml: fidelity")
         self.thresholds = adjusted(defaults, campaign.fidelity, f"campaign {campaign.name}: fidelity")
-        self.ranker: Ranker = ranker(RANKER)
+        self.ranker: Ranker = context.engines.ranking_engine()
         self.judged = fingerprint(
             {
                 "thresholds": asdict(self.thresholds),
+                "judge": REVISION,
                 "ranker": [self.ranker.name, self.ranker.revision],
                 "code": self.code_version,
             }
@@ -57,76 +120,112 @@ class ScoredFinals(Stage):
         return [self._finals(sku) for sku in skus]
 
     def _finals(self, sku: str) -> StageResult:
-        store = self.context.store
         cutouts = current_cutouts(self.context, sku)
         cutout = next((record for record in cutouts if record.facts["main"]), None)
-        scenes = current_candidates(self.context, self.campaign, sku, cutout)
+        variants = self.maker.shelf(sku)
+        scenes = current_candidates(variants, self.campaign, cutout)
         stopped = set_aside(self.asset, sku, self.context, self.campaign, ready=bool(scenes))
         if stopped is not None or cutout is None:
             return stopped or StageResult(self.asset, sku, "not_attempted")
-        shelf = campaign_shelf(store, self.campaign.name, self.asset, sku)
+        shelf = campaign_shelf(self.context.store, self.campaign.name, self.asset, sku)
         before = shelf.records()
-        records = [self._scene(shelf, cutout, scene, candidates) for scene, candidates in sorted(scenes.items())]
+        records = [self._scene(shelf, variants, cutout, scene, first) for scene, first in sorted(scenes.items())]
         shelf.keep_only(record.name for record in records)
+        accepted = {record.name for record in records if record.passed}
+        if len(accepted) < len(records):
+            withdraw(self.context, self.campaign, sku, accepted)
         result = summarise(self.asset, sku, records, fresh=any_new(records, before), rejection=_stopped(records))
         return replace(result, thumbnail=self._thumbnail(sku, records))
 
-    def _scene(self, shelf: Shelf, cutout: Record, scene: str, candidates: Sequence[Record]) -> Record:
+    def _scene(self, shelf: Shelf, variants: Shelf, cutout: Record, scene: str, first: Sequence[Record]) -> Record:
         name = f"{cutout.name}.{scene}"
+        decided = self.context.decisions.final(cutout.sku, self.campaign.name, name)
+        engine = self.maker.engine
         wanted = fingerprint(
             {
                 "cutout": cutout.files["cutout"].sha256,
-                "candidates": [record.files["picture"].sha256 for record in candidates],
+                "candidates": [record.files["picture"].sha256 for record in first],
                 "judged": self.judged,
+                "rework": REWORK_REVISION,
+                "engine": [engine.name, engine.revision],
+                "decided": content_of(decided),
             }
         )
         current = None if self.context.force else shelf.current(name, wanted)
-        return current or self._judge(shelf, cutout, candidates, name, scene, wanted)
-
-    def _judge(
-        self, shelf: Shelf, cutout: Record, candidates: Sequence[Record], name: str, scene: str, wanted: str
-    ) -> Record:
+        if current is not None:
+            return current
         started = time.perf_counter()
-        rgba = self.context.rgba(cutout.files["cutout"])
-        pictures = [self._candidate(record, rgba) for record in candidates]
-        wanted_scene = self.scenes[scene]
-        template = wanted_scene.look
-        verdicts = [
-            self._verdict(cutout, wanted_scene, record, picture)
-            for record, picture in zip(candidates, pictures, strict=True)
-        ]
-        rankings = self.ranker.rank(pictures, [template] * len(pictures), verdicts)
-        best = rankings[0].index if rankings else _nearest(verdicts)
-        verdict = verdicts[best]
-        record = Record(
-            stage=self.asset,
-            sku=cutout.sku,
-            name=name,
-            status=verdict.decision,
-            fingerprint=wanted,
-            judged=self.judged,
-            files=_final_files(candidates[best])
-            if verdict.accepted
-            else {"preview": candidates[best].files["preview"]},
-            inputs={"cutout": cutout.files["cutout"].sha256},
-            measures={"fidelity": round(verdict.score, 6)},
-            facts={
-                "scene": scene,
-                "template": template.name,
-                "view": cutout.name,
-                "kind": candidates[best].facts["kind"],
-                "plate": candidates[best].facts.get("plate", ""),
-                "chosen": candidates[best].name,
-                "attempt": candidates[best].facts["attempt"],
-                "ranker": RANKER,
-                "candidates": _table(candidates, verdicts, rankings),
-            },
-            verdict=verdict.as_dict(),
-            rejection=verdict.rejection(self.asset),
-            engine=candidates[best].engine,
-            seconds=round(time.perf_counter() - started, 4),
+        pool = self._pool(variants, cutout, self.scenes[scene], first, decided)
+        found = self._found(cutout, scene, pool, wanted)
+        record = under_decision(found, [one.record for one in pool.judged], decided)
+        record = replace(record, facts={**record.facts, DECIDED: content_of(decided)})
+        if decided is not None or not record.passed:
+            record = self._with_evidence(shelf, record, cutout, pool)
+        return shelf.save(replace(record, seconds=round(time.perf_counter() - started, 4)))
+
+    # ---- the candidates
+
+    def _pool(
+        self,
+        variants: Shelf,
+        cutout: Record,
+        scene: Scene,
+        first: Sequence[Record],
+        decided: DecidedFinal | Rejection | None,
+    ) -> Pool:
+        """The first set, and more as long as they are needed; or the set that a person asked for, alone."""
+        asked = self._asked_for(variants, cutout, scene, first, decided)
+        pool = self._more(Pool(), cutout, scene, asked or first)
+        wanted = set_like(self.context, first)
+        while not asked and len(pool.sets) < MOST_SETS and (because := _because(pool)):
+            care = more_care(wanted.care, because)
+            wanted = replace(wanted, care=care, again=f"r{len(pool.sets)}", because=because)
+            pool = self._more(pool, cutout, scene, self.maker.make(variants, cutout, scene, wanted))
+        return pool
+
+    def _asked_for(
+        self,
+        variants: Shelf,
+        cutout: Record,
+        scene: Scene,
+        first: Sequence[Record],
+        decided: DecidedFinal | Rejection | None,
+    ) -> list[Record]:
+        """The set that a person wants made, or one that was made for a person and that the decision is about."""
+        if not isinstance(decided, DecidedFinal):
+            return []
+        said = decided.decision
+        if said.decision != "rework":
+            return _made_for_a_person(variants, first, said.picture)
+        usual = first_care(self.context)
+        care = Care(
+            harmonise=usual.harmonise if said.harmonise is None else said.harmonise,
+            plain=bool(said.plain),
+            grip=said.grip or 0,
         )
-        return shelf.save(record)
+        wanted = set_like(self.context, first)
+        wanted = replace(wanted, care=care, again=f"p{decided.content[:8]}", because=("person",))
+        return self.maker.make(variants, cutout, scene, wanted)
+
+    def _more(self, pool: Pool, cutout: Record, scene: Scene, records: Sequence[Record]) -> Pool:
+        """The pool with one more set, judged and ranked among all."""
+        sets = (*pool.sets, tuple(self._judge(cutout, scene, record) for record in records))
+        judged = Pool(sets).judged
+        pictures = [(index, one.picture) for index, one in enumerate(judged) if one.picture is not None]
+        if not pictures:
+            return Pool(sets)
+        rankings = self.ranker.rank(
+            [picture for _, picture in pictures],
+            [scene.look] * len(pictures),
+            [judged[index].verdict for index, _ in pictures],
+        )
+        placed = tuple(replace(ranking, index=pictures[ranking.index][0]) for ranking in rankings)
+        return Pool(sets, placed)
+
+    def _judge(self, cutout: Record, scene: Scene, record: Record) -> Judged:
+        picture = self._candidate(record, self.context.rgba(cutout.files["cutout"]))
+        verdict = self._verdict(cutout, scene, record, picture)
+        return Judged(record, verdict, picture if verdict.accepted else None)
 
     def _verdict(self, cutout: Record, scene: Scene, record: Record, picture: Candidate) -> Verdict:
         """The judge's word on a candidate. Growth that it only suspects is settled against the scene itself."""
@@ -144,18 +243,74 @@ class ScoredFinals(Stage):
             )
 
         verdict = say(None)
-        if verdict.decided_by != "expansion":
+        if verdict.decided_by not in GUESSED:
             return verdict
-        engine = self.context.engines.scene_engine(self.campaign.engine)
-        backdrop = engine.backdrop(scene_job(self.context, cutout, scene, record.facts["seed"]))
+        backdrop = self._backdrop(cutout, scene, record)
         return verdict if backdrop is None else say(backdrop)
+
+    def _backdrop(self, cutout: Record, scene: Scene, record: Record) -> NDArray[np.uint8] | None:
+        """The scene of a candidate without the product, if the engine that made it is still the one in use."""
+        engine, made_by = self.maker.engine, record.engine
+        if made_by is None or (made_by.name, made_by.revision) != (engine.name, engine.revision):
+            return None
+        care = care_of(self.context, record)
+        return engine.backdrop(scene_job(self.context, cutout, scene, record.facts["seed"], care))
 
     def _candidate(self, record: Record, cutout: NDArray[np.uint8]) -> Candidate:
         """A stored candidate, read back and checked against its recorded hash."""
         rgb = self.context.rgb(record.files["picture"])
         placement = Placement(**record.facts["placement"])
         layer = on_canvas(scaled_product(cutout, placement.scale), placement, (rgb.shape[1], rgb.shape[0]))
-        return Candidate(rgb=rgb, alpha=layer[..., 3], placement=placement, harmony=_harmony(record))
+        return Candidate(rgb, layer[..., 3], placement, harmony=_harmony(record), facts=record.facts)
+
+    # ---- the record
+
+    def _found(self, cutout: Record, scene: str, pool: Pool, wanted: str) -> Record:
+        """What the machine says of a scene: the best candidate, or the one that came nearest and why it must wait."""
+        best, verdict = pool.best.record, pool.best.verdict
+        files = {PREVIEW: best.files["preview"]}
+        return Record(
+            stage=self.asset,
+            sku=cutout.sku,
+            name=f"{cutout.name}.{scene}",
+            status="accepted" if verdict.accepted else "review",
+            fingerprint=wanted,
+            judged=self.judged,
+            files={FINAL: best.files["picture"], **files} if verdict.accepted else files,
+            inputs={"cutout": cutout.files["cutout"].sha256},
+            measures={"fidelity": round(verdict.score, 6)},
+            facts={
+                "scene": scene,
+                "template": self.scenes[scene].look.name,
+                "view": cutout.name,
+                "kind": best.facts["kind"],
+                "plate": best.facts.get("plate", ""),
+                "chosen": best.name,
+                "attempt": best.facts["attempt"],
+                "sets": len(pool.sets),
+                "ranker": self.ranker.name,
+                "ranker_revision": self.ranker.revision,
+                "candidates": _table(pool),
+            },
+            verdict=verdict.as_dict(),
+            rejection=None if verdict.accepted else _in_vain(pool, self.asset),
+            engine=best.engine,
+        )
+
+    def _with_evidence(self, shelf: Shelf, record: Record, cutout: Record, pool: Pool) -> Record:
+        """The record with a picture of what was compared, for a person who must decide or who did."""
+        shown = next((one for one in pool.judged if one.record.name == record.facts["chosen"]), pool.best)
+        rgba = self.context.rgba(cutout.files["cutout"])
+        panel = evidence_panel(
+            rgba[..., :3],
+            rgba[..., 3],
+            self.context.rgb(shown.record.files["picture"]),
+            shown.verdict,
+            placement=Placement(**shown.record.facts["placement"]),
+            title=f"{record.sku}, {shown.record.name}",
+        )
+        evidence = shelf.put(f"{record.name}.{EVIDENCE}", "webp", preview(panel, _EVIDENCE_SIDE))
+        return replace(record, files={**record.files, EVIDENCE: evidence})
 
     def _thumbnail(self, sku: str, records: Sequence[Record]) -> bytes | None:
         """A small picture of a final that was stopped, or of a sample of the accepted ones."""
@@ -167,24 +322,43 @@ class ScoredFinals(Stage):
         return thumbnail_jpeg(read_rgb(read_file(self.context.store, shown.files["preview"])))
 
 
-def current_candidates(
-    context: RunContext, campaign: Campaign, sku: str, cutout: Record | None
-) -> dict[str, list[Record]]:
-    """The candidates of the last attempt at the current cut-out, by scene and in order; empty if there are none."""
-    if cutout is None:
-        return {}
-    wanted = {scene.name for scene in campaign.scenes}
-    made = [
-        record
-        for record in campaign_shelf(context.store, campaign.name, SceneVariants.asset, sku).records()
-        if record.inputs.get("cutout") == cutout.files["cutout"].sha256 and record.facts["scene"] in wanted
-    ]
-    last = max((record.facts["attempt"] for record in made), default=0)
-    scenes: defaultdict[str, list[Record]] = defaultdict(list)
-    for record in sorted(made, key=lambda record: record.facts["candidate"]):
-        if record.facts["attempt"] == last:
-            scenes[record.facts["scene"]].append(record)
-    return dict(scenes)
+def content_of(decided: DecidedFinal | Rejection | None) -> str:
+    """What a final's record depends on of a person's decision, "" without one; an unusable one counts by its reason."""
+    if decided is None:
+        return ""
+    return decided.content if isinstance(decided, DecidedFinal) else fingerprint(asdict(decided))
+
+
+def _made_for_a_person(variants: Shelf, first: Sequence[Record], picture: str | None) -> list[Record]:
+    """The set that a person once asked for and that holds this picture (SHA-256), if it is of the present attempt."""
+    place = [(r.facts["scene"], r.facts["attempt"], r.inputs["base"]) for r in first[:1]]
+    beside = [r for r in variants.records() if (r.facts["scene"], r.facts["attempt"], r.inputs["base"]) in place]
+    again = {str(r.facts.get("again", "")) for r in beside if r.files["picture"].sha256 == picture}
+    asked = {name for name in again if name.startswith("p")}
+    found = [record for record in beside if record.facts.get("again") in asked]
+    return sorted(found, key=lambda record: record.facts["candidate"])
+
+
+def _because(pool: Pool) -> tuple[str, ...]:
+    """The measures for which a scene must be made again; none if it is good, or no other scene would help."""
+    if pool.rankings:
+        # By the embedded heuristic alone: what a learned score adds is relative to the candidates beside it.
+        return (WEAK,) if weighted(pool.rankings[0].parts) < WEAK_SCORE else ()
+    verdicts = [one.verdict for one in pool.sets[-1]]
+    return missed(verdicts) if can_help(verdicts) else ()
+
+
+def _in_vain(pool: Pool, stage: str) -> Rejection:
+    """Why a scene waits for a person, after all sets failed."""
+    reasons = Counter(verdict.decided_by.replace("_", " ") for verdict in pool.verdicts)
+    counted = ", ".join(f"{name}: {count}" for name, count in sorted(reasons.items()))
+    times = "1 attempt" if len(pool.sets) == 1 else f"{len(pool.sets)} attempts"
+    return Rejection(
+        NEEDS_REVIEW,
+        f"{times} gave no picture that shows the product as it is ({counted}). {pool.best.verdict.message}",
+        "Look at it with `catalog review`: approve it, reject it, or have it made again.",
+        stage,
+    )
 
 
 def _harmony(candidate: Record) -> Harmony:
@@ -193,29 +367,29 @@ def _harmony(candidate: Record) -> Harmony:
     return Harmony(**{**said, "gain": tuple(said["gain"])}) if said else Harmony()
 
 
-def _final_files(candidate: Record) -> Mapping[str, FileRef]:
-    return {"final": candidate.files["picture"], "preview": candidate.files["preview"]}
-
-
 def _nearest(verdicts: Sequence[Verdict]) -> int:
     """Where none was accepted: the one that came nearest, for a person to look at."""
     order = {"accepted": 2, "review": 1, "rejected": 0}
     return max(range(len(verdicts)), key=lambda index: (order[verdicts[index].decision], verdicts[index].score, -index))
 
 
-def _table(
-    candidates: Sequence[Record], verdicts: Sequence[Verdict], rankings: Sequence[Ranking]
-) -> list[dict[str, object]]:
-    """Every candidate in order, with its verdict and, if it was accepted, its rank and the parts behind it."""
-    ranks = {ranking.index: (place, ranking) for place, ranking in enumerate(rankings, 1)}
+def _table(pool: Pool) -> list[dict[str, object]]:
+    """Every candidate in order, with its verdict and, if it was accepted, its rank and the parts behind it.
+
+    One that was made again tells with what care, and because of which measures.
+    """
+    ranks = {ranking.index: (place, ranking) for place, ranking in enumerate(pool.rankings, 1)}
     table: list[dict[str, object]] = []
-    for index, (candidate, verdict) in enumerate(zip(candidates, verdicts, strict=True)):
+    for index, one in enumerate(pool.judged):
         row: dict[str, object] = {
-            "name": candidate.name,
-            "decision": verdict.decision,
-            "fidelity": verdict.score,
-            "decided_by": verdict.decided_by,
+            "name": one.record.name,
+            "decision": one.verdict.decision,
+            "fidelity": one.verdict.score,
+            "decided_by": one.verdict.decided_by,
+            "measures": [asdict(number) for number in one.verdict.measures],
         }
+        if one.record.facts.get("again"):
+            row |= {name: one.record.facts[name] for name in ("again", "because", "care")}
         if index in ranks:
             place, ranking = ranks[index]
             row |= {"rank": place, "rank_score": ranking.score, "parts": dict(ranking.parts)}

@@ -1,22 +1,24 @@
 """Which of several pictures is best: an embedded heuristic that says so.
 
-It looks at what a shop photographer would check first. It does not know taste or meaning: for that an engine with a
-learned score takes its place. Fidelity is no part of it: what the judge did not accept is not ranked at all.
+It looks at what a shop photographer would check first. It does not know taste or meaning: for that a learned score is
+added (prompt_ranking.py). Fidelity is no part of it: what the judge did not accept is not ranked at all.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from resources.imaging.colour import rgb_to_lab
-from resources.scenes.engine import Candidate, product_box
+from resources.scenes.engine import Box, Candidate, product_box
+from resources.scenes.plate import load_plates
 from resources.scenes.templates import SceneTemplate, rgb_of
 from resources.verdicts import Verdict
 
@@ -27,19 +29,26 @@ logger = logging.getLogger(__name__)
 
 _SIDE = 512  # pictures are judged at this size
 _WEIGHTS = {
+    "composition": 0.22,
     "exposure": 0.16,
-    "framing": 0.20,
     "palette": 0.14,
-    "shadow": 0.12,
-    "sharpness": 0.12,
+    "shadow": 0.14,
+    "sharpness": 0.10,
     "halo": 0.10,
-    "separation": 0.16,
+    "separation": 0.14,
 }
+# A score's last decimal: what differs by less is a tie, and the better verdict wins it.
+_DECIMALS = 3
+_WIDE = 1.2  # width by height from which a product may also stand on a third
+_CLUTTER = 8.0  # Lab lightness by which a scene may differ left and right of a product without any shadow
 
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """One accepted candidate's rank: its index in the input, score 0 to 1, and the parts (each 0 to 1) behind it."""
+    """One accepted candidate's rank: its index in the input, score 0 to 1, and the parts behind it.
+
+    Parts lie in 0 to 1, but for raw numbers that a learned score was made from (`prompt_cosine`, -1 to 1).
+    """
 
     index: int
     score: float
@@ -63,10 +72,10 @@ class Ranker(Protocol):
 
 
 class HeuristicRanker:
-    """Exposure, framing, palette, shadow, sharpness, halo and separation, weighted; see the module's text."""
+    """Composition, exposure, palette, shadow, sharpness, halo and separation, weighted; see the module's text."""
 
     name = "heuristic"
-    revision = "1"
+    revision = "2"
 
     def rank(
         self,
@@ -78,32 +87,43 @@ class HeuristicRanker:
 
         ValueError if the three differ in length.
         """
-        rankings = []
-        for index, (candidate, template, verdict) in enumerate(zip(candidates, templates, verdicts, strict=True)):
-            if not verdict.accepted:
-                continue
-            parts = measure_parts(candidate, template)
-            score = sum(_WEIGHTS[name] * value for name, value in parts.items())
-            rankings.append(Ranking(index, round(score, 6), parts))
-            logger.info("candidate %d ranked %.3f by %s: %s", index, score, self.name, parts)
-        return sorted(rankings, key=lambda r: (-r.score, -verdicts[r.index].score, r.index))
+        rankings = [
+            Ranking(index, weighted(parts), parts)
+            for index, parts in accepted_parts(candidates, templates, verdicts).items()
+        ]
+        return ordered(rankings, verdicts, self)
 
 
-def rank(
+def accepted_parts(
     candidates: Sequence[Candidate], templates: Sequence[SceneTemplate], verdicts: Sequence[Verdict]
-) -> list[Ranking]:
-    """Rank accepted candidates with the embedded heuristic; see `HeuristicRanker.rank`."""
-    return HeuristicRanker().rank(candidates, templates, verdicts)
+) -> dict[int, dict[str, float]]:
+    """The parts of every accepted candidate, by its index. ValueError if the three differ in length."""
+    given = enumerate(zip(candidates, templates, verdicts, strict=True))
+    return {
+        index: measure_parts(candidate, template) for index, (candidate, template, verdict) in given if verdict.accepted
+    }
 
 
-_RANKERS: dict[str, type[HeuristicRanker]] = {"heuristic": HeuristicRanker}
+def weighted(parts: Mapping[str, float]) -> float:
+    """The heuristic's score of its parts, 0 to 1."""
+    return sum(weight * parts[name] for name, weight in _WEIGHTS.items())
 
 
-def ranker(name: str) -> Ranker:
-    """The ranker of that name; ValueError names the known ones."""
-    if name not in _RANKERS:
-        raise ValueError(f"unknown ranker {name!r}; known: {', '.join(sorted(_RANKERS))}")
-    return _RANKERS[name]()
+def ordered(rankings: Sequence[Ranking], verdicts: Sequence[Verdict], by: Ranker) -> list[Ranking]:
+    """Rankings best first, scores rounded, ties by fidelity, then by index; each is logged with all its parts."""
+    rounded = [replace(ranking, score=round(ranking.score, _DECIMALS)) for ranking in rankings]
+    best_first = sorted(rounded, key=lambda r: (-r.score, -verdicts[r.index].score, r.index))
+    for place, ranking in enumerate(best_first, 1):
+        logger.info(
+            "candidate %d: place %d, score %.3f by %s %s: %s",
+            ranking.index,
+            place,
+            ranking.score,
+            by.name,
+            by.revision,
+            ranking.parts,
+        )
+    return best_first
 
 
 def measure_parts(candidate: Candidate, template: SceneTemplate) -> dict[str, float]:
@@ -111,10 +131,10 @@ def measure_parts(candidate: Candidate, template: SceneTemplate) -> dict[str, fl
     rgb, alpha = _reduced(candidate.rgb), _reduced(candidate.alpha)
     lab = rgb_to_lab(rgb)
     parts = {
+        "composition": _composition(alpha),
         "exposure": _exposure(lab, alpha),
-        "framing": _framing(alpha),
         "palette": _palette(lab, alpha, template),
-        "shadow": _shadow(lab[..., 0], alpha),
+        "shadow": _grounded(lab[..., 0], alpha) * _lit_as_declared(lab[..., 0], alpha, candidate.facts),
         "sharpness": _sharpness(candidate),
         "halo": _halo(lab[..., 0], alpha),
         "separation": _separation(lab, alpha),
@@ -130,43 +150,50 @@ def _reduced(image: U8) -> U8:
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
 
 
+def _composition(alpha: U8) -> float:
+    """1 for a product of good size in a good place, with room at every border.
+
+    Size: it spans 45 to 80 % of one side of the picture. Place: its centre of mass lies in the middle column, in a wide
+    picture also on a third; the middle of its box at 42 to 64 % of the height. Room: 5 % of the side at each border.
+    """
+    height, width = alpha.shape
+    box = _solid_box(alpha, 24)
+    fill = max(box.width / width, box.height / height)
+    size = 1 - max(0.0, 0.45 - fill) / 0.3 - max(0.0, fill - 0.80) / 0.18
+    mass = alpha.sum(axis=0, dtype=np.float64)
+    x = float(mass @ (np.arange(width) + 0.5) / mass.sum() / width)
+    y = (box.top + box.bottom) / 2 / height
+    lines = (1 / 3, 1 / 2, 2 / 3) if width / height >= _WIDE else (1 / 2,)
+    aside = min(abs(x - line) for line in lines)
+    # A little aside is livelier than dead centre, so only more than 4 % counts.
+    place = 1 - max(0.0, aside - 0.04) / 0.16 - max(0.0, 0.42 - y, y - 0.64) / 0.24
+    room = min(box.left / width, 1 - box.right / width, box.top / height, 1 - box.bottom / height)
+    return max(0.0, size) * max(0.0, place) * min(1.0, room / 0.05)
+
+
 def _exposure(lab: F32, alpha: U8) -> float:
-    """1 without burnt or drowned surroundings; falls to 0 when 5 % of them are clipped."""
+    """1 without burnt or drowned surroundings; 0 when 5 % of them are clipped, and towards a median of black."""
     surroundings = lab[..., 0][alpha < 8]
     if surroundings.size == 0:
         return 0.0
     clipped = float(np.mean((surroundings > 99.5) | (surroundings < 1.5)))
-    return 1 - clipped / 0.05
-
-
-def _framing(alpha: U8) -> float:
-    """1 for a product that fills 45 to 78 % of the picture, near the middle and off the borders."""
-    height, width = alpha.shape
-    box = product_box(np.where(alpha >= min(24, int(alpha.max())), alpha, 0).astype(np.uint8))
-    fill = max(box.width / width, box.height / height)
-    size = 1 - max(0.0, 0.45 - fill, fill - 0.78) / 0.3
-    aside = abs((box.left + box.right) / 2 / width - 0.5)
-    above = abs((box.top + box.bottom) / 2 / height - 0.54)
-    margin = min(box.left / width, 1 - box.right / width, box.top / height, 1 - box.bottom / height)
-    # A little aside is livelier than dead centre, so only more than 4 % counts.
-    place = 1 - max(0.0, aside - 0.04) / 0.2 - max(0.0, above - 0.06) / 0.3
-    return max(0.0, size) * max(0.0, place) * float(np.clip(margin / 0.04, 0, 1))
+    return (1 - min(1.0, clipped / 0.05)) * min(1.0, float(np.median(surroundings)) / 12)
 
 
 def _palette(lab: F32, alpha: U8, template: SceneTemplate) -> float:
-    """1 if the surroundings have the template's colours; 0 from 40 Lab units away."""
+    """1 if the surroundings have the template's colours; 0 if they all are 40 Lab units away or more."""
     palette = np.array([rgb_of(colour) for colour in template.palette], np.uint8)
     wanted = rgb_to_lab(palette[None])[0]
     around = lab[alpha < 8][::7]
     if around.size == 0:
         return 0.0
     distance = np.linalg.norm(around[:, None] - wanted[None], axis=2).min(axis=1)
-    return 1 - float(np.median(distance)) / 40
+    return 1 - float(np.mean(np.minimum(distance, 40))) / 40
 
 
-def _shadow(lightness: F32, alpha: U8) -> float:
+def _grounded(lightness: F32, alpha: U8) -> float:
     """1 if it is clearly darker right under the product than beside it: something grounds it."""
-    box = product_box(np.where(alpha >= min(128, int(alpha.max())), alpha, 0).astype(np.uint8))
+    box = _solid_box(alpha)
     reach = max(3, round(0.03 * alpha.shape[0]))
     under = np.zeros(alpha.shape, bool)
     under[max(0, box.bottom - reach) : box.bottom + reach, box.left : box.right] = True
@@ -177,7 +204,45 @@ def _shadow(lightness: F32, alpha: U8) -> float:
     if not (under & free).any() or not (beside & free).any():
         return 0.5  # nothing to compare: neither good nor bad
     drop = float(np.median(lightness[beside & free]) - np.percentile(lightness[under & free], 5))
-    return drop / 7
+    return float(np.clip(drop / 7, 0, 1))
+
+
+def _lit_as_declared(lightness: F32, alpha: U8, facts: Mapping[str, Any]) -> float:
+    """0 if the shadow falls towards the declared light, 1 if away from it, or if no light from a side is declared.
+
+    facts["light"]["azimuth"]: degrees, 0 from the camera, 90 from the right, -90 from the left.
+    """
+    light = facts.get("light")
+    if not isinstance(light, Mapping) or "azimuth" not in light:
+        return 1.0
+    sideways = math.sin(math.radians(float(light["azimuth"])))
+    left, right = (lightness[side & (alpha < 8)] for side in _beside(alpha, facts))
+    if left.size == 0 or right.size == 0:
+        return 1.0
+    darker_left = float(np.median(right) - np.median(left))
+    right_way = float(np.clip(0.5 + darker_left * np.sign(sideways) / (2 * _CLUTTER), 0, 1))
+    return 1 - abs(sideways) * (1 - right_way)
+
+
+def _beside(alpha: U8, facts: Mapping[str, Any]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Narrow strips left and right of a product: along its lowest quarter where it stands, along all of it else."""
+    whole = _solid_box(alpha)
+    plate = load_plates().get(str(facts.get("plate", "")))
+    stands = plate is None or plate.kind == "floor"
+    top = whole.bottom - max(1, whole.height // 4) if stands else whole.top
+    foot = alpha.copy()
+    foot[:top] = 0
+    box = _solid_box(foot) if foot.any() else whole
+    gap, reach = max(1, round(0.01 * whole.height)), max(3, round(0.04 * whole.height))
+    left, right = np.zeros(alpha.shape, bool), np.zeros(alpha.shape, bool)
+    left[top : whole.bottom, max(0, box.left - gap - reach) : max(0, box.left - gap)] = True
+    right[top : whole.bottom, box.right + gap : box.right + gap + reach] = True
+    return left, right
+
+
+def _solid_box(alpha: U8, least: int = 128) -> Box:
+    """The box of alpha of at least `least`, or of the most there is."""
+    return product_box(np.where(alpha >= min(least, int(alpha.max())), alpha, 0).astype(np.uint8))
 
 
 def _sharpness(candidate: Candidate) -> float:

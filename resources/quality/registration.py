@@ -6,7 +6,7 @@ a small part of a pixel. Coordinates are those of pixel centres as OpenCV counts
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -16,9 +16,11 @@ U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
 
-_FEATURE_SIDE = 800  # both pictures are reduced to this side for features
+# Both pictures are reduced to these sides for features: the second only if the first leaves doubt.
+_FEATURE_SIDES = (560, 900)
 _SEARCH_SIDE = 160  # and to this one for the template search
 _REFINE_SIDE = 320  # the product's longer side while refining
+_TURNS = (0.0, -4.0, 4.0)  # of the template, in degrees
 _MIN_INLIERS = 10
 _SURE_CORRELATION = 0.9  # above it a template search could not do better
 _MIN_CORRELATION = 0.6  # below it the places found are chance
@@ -30,13 +32,15 @@ class Registration:
     """Where a product was found.
 
     matrix: 2x3, original pixels to final pixels. method: "features" or "template". correlation: -1 to 1, of the two
-    products after refinement. inliers: features that agree (0 for "template").
+    products after refinement. inliers: features that agree (0 for "template"). twins: features that agree on a second
+    place beside this one, as a share of those.
     """
 
     matrix: F64
     method: str
     correlation: float
     inliers: int
+    twins: float = 0.0
 
     @property
     def scales(self) -> tuple[float, float]:
@@ -83,15 +87,25 @@ def register(original: U8, matte: U8, final: U8) -> Registration | NotFound:
 
     Of all first guesses the one whose refinement correlates best is taken; below `_MIN_CORRELATION` none is.
     """
-    guess, features = _by_features(original, matte, final)
-    best = _best_refined(original, matte, final, [guess] if guess else [])
-    if best is None or best.correlation < _SURE_CORRELATION:
-        more: list[Guess] = [(m, "template", 0) for m in _by_template(original, matte, final)]
-        other = _best_refined(original, matte, final, more)
-        best = max((r for r in (best, other) if r is not None), key=lambda r: r.correlation, default=None)
+    best: Registration | None = None
+    seen = _Features([], [], 0, 1.0)
+    for side in _FEATURE_SIDES:
+        seen = _features(original, matte, final, side)
+        best = _better(best, _best_refined(original, matte, final, _guesses(seen)))
+        if best is not None and best.correlation >= _SURE_CORRELATION:
+            return _with_twins(best, seen, matte)
+    for degrees in _TURNS:
+        templates: list[Guess] = [(m, "template", 0) for m in _by_template(original, matte, final, degrees)]
+        best = _better(best, _best_refined(original, matte, final, templates))
+        if best is not None and best.correlation >= _SURE_CORRELATION:
+            break
     if best is None or best.correlation < _MIN_CORRELATION:
-        return NotFound(features, best.correlation if best else 0.0)
-    return best
+        return NotFound(seen.count, best.correlation if best else 0.0)
+    return _with_twins(best, seen, matte)
+
+
+def _better(one: Registration | None, other: Registration | None) -> Registration | None:
+    return max((r for r in (one, other) if r is not None), key=lambda r: r.correlation, default=None)
 
 
 def _best_refined(original: U8, matte: U8, final: U8, guesses: list[Guess]) -> Registration | None:
@@ -99,35 +113,95 @@ def _best_refined(original: U8, matte: U8, final: U8, guesses: list[Guess]) -> R
     return max((r for r in found if r is not None), key=lambda r: r.correlation, default=None)
 
 
-def _by_features(original: U8, matte: U8, final: U8) -> tuple[Guess | None, int]:
-    """A similarity from SIFT features (Lowe 2004) that agree, and how many features the product has."""
-    small, k = _reduced(cv2.cvtColor(original, cv2.COLOR_RGB2GRAY), _FEATURE_SIDE)
-    large, m = _reduced(cv2.cvtColor(final, cv2.COLOR_RGB2GRAY), _FEATURE_SIDE)
+@dataclass(frozen=True, slots=True, eq=False)
+class _Features:
+    """Points of a product (Nx2) and where the final has ones that look like them (lists of Mx2 each, best first).
+
+    count: points that the product has at all. tolerance: how far a point may be off, in pixels of the final.
+    Coordinates are those of the full pictures.
+    """
+
+    source: list[F64]
+    target: list[F64]
+    count: int
+    tolerance: float
+
+
+def _features(original: U8, matte: U8, final: U8, side: int) -> _Features:
+    """SIFT features (Lowe 2004) of the product and the final, matched; both pictures reduced to `side`."""
+    small, k = _reduced(cv2.cvtColor(original, cv2.COLOR_RGB2GRAY), side)
+    large, m = _reduced(cv2.cvtColor(final, cv2.COLOR_RGB2GRAY), side)
     mask = cv2.resize(matte, small.shape[1::-1], interpolation=cv2.INTER_AREA)
     sift = cv2.SIFT_create(nfeatures=1500, contrastThreshold=0.015)
     points, descriptors = sift.detectAndCompute(small, cv2.inRange(mask, 128, 255))
     others, targets = sift.detectAndCompute(large, None)
-    if descriptors is None or targets is None or len(points) < _MIN_INLIERS or len(others) < 2:
-        return None, len(points)
-    pairs = cv2.BFMatcher(cv2.NORM_L2).knnMatch(descriptors, targets, k=2)
-    good = [a for a, b in (p for p in pairs if len(p) == 2) if a.distance < _RATIO * b.distance]
-    if len(good) < _MIN_INLIERS:
-        return None, len(points)
-    source = np.array([points[g.queryIdx].pt for g in good], np.float32)
-    target = np.array([others[g.trainIdx].pt for g in good], np.float32)
+    if descriptors is None or targets is None or len(others) < 3:
+        return _Features([], [], len(points), 1.0)
+    source = _full(np.array([point.pt for point in points]), k)
+    target = _full(np.array([point.pt for point in others]), m)
+    ranked = cv2.BFMatcher(cv2.NORM_L2).knnMatch(descriptors, targets, k=3)
+    sources, found = [], []
+    # Against the next best for one product, against the third best where there may be two of them.
+    for place, rival in ((0, 1), (0, 2), (1, 2)):
+        good = [m[place] for m in ranked if len(m) > rival and m[place].distance < _RATIO * m[rival].distance]
+        sources.append(source[[match.queryIdx for match in good]])
+        found.append(target[[match.trainIdx for match in good]])
+    return _Features(sources, found, len(points), 3.0 / m)
+
+
+def _full(points: F64, k: float) -> F64:
+    """Points of a picture reduced by k as points of the full one, about pixel centres."""
+    return (points.reshape(-1, 2) + 0.5) / k - 0.5
+
+
+def _guesses(seen: _Features) -> list[Guess]:
+    """The similarity that most features agree on, if enough do."""
+    for source, target in zip(seen.source[:2], seen.target[:2], strict=True):
+        found = _agreed(source, target, seen.tolerance)
+        if found is not None:
+            return [(found[0], "features", found[1])]
+    return []
+
+
+def _agreed(source: F64, target: F64, tolerance: float) -> tuple[F64, int] | None:
+    """A similarity that at least `_MIN_INLIERS` points agree on, and how many do."""
+    if len(source) < _MIN_INLIERS:
+        return None
     cv2.setRNGSeed(1)
     matrix, inliers = cv2.estimateAffinePartial2D(
-        source, target, method=cv2.RANSAC, ransacReprojThreshold=4.0, maxIters=4000, confidence=0.999
+        source.astype(np.float32),
+        target.astype(np.float32),
+        method=cv2.RANSAC,
+        ransacReprojThreshold=tolerance,
+        maxIters=4000,
+        confidence=0.999,
     )
     count = int(inliers.sum()) if matrix is not None else 0
-    if count < _MIN_INLIERS:
-        return None, len(points)
-    return (_rescaled(matrix, k, m), "features", count), len(points)
+    return (matrix, count) if count >= _MIN_INLIERS else None
 
 
-def _by_template(original: U8, matte: U8, final: U8) -> list[F64]:
-    """Upright placements whose masked correlation is best, over a ladder of sizes; at most three."""
+def _with_twins(found: Registration, seen: _Features, matte: U8) -> Registration:
+    """The registration, and how many features agree on the product lying at a second place too."""
+    if not found.inliers:
+        return found
+    box = _extent(matte, _square(found.matrix))
+    middle = np.array([(box[0] + box[2]) / 2, (box[1] + box[3]) / 2])
+    reach = 0.5 * np.array([box[2] - box[0], box[3] - box[1]])
+    others = 0
+    for source, target in zip(seen.source[1:], seen.target[1:], strict=True):
+        elsewhere = (np.abs(target - middle) > reach).any(axis=1)
+        other = _agreed(source[elsewhere], target[elsewhere], seen.tolerance)
+        others = max(others, other[1] if other else 0)
+    return replace(found, twins=others / found.inliers)
+
+
+def _by_template(original: U8, matte: U8, final: U8, degrees: float) -> list[F64]:
+    """Placements, turned by so much, whose masked correlation is best, over a ladder of sizes; at most three."""
     large, m = _reduced(final, _SEARCH_SIDE)
+    turn = _turn(original.shape[1], original.shape[0], degrees)
+    if degrees:
+        size = original.shape[1::-1]
+        original, matte = (cv2.warpAffine(image, turn[:2], size, flags=cv2.INTER_AREA) for image in (original, matte))
     ys, xs = np.nonzero(matte > 128)
     if ys.size == 0:
         return []
@@ -147,7 +221,7 @@ def _by_template(original: U8, matte: U8, final: U8) -> list[F64]:
         fit = np.where(np.isfinite(fit) & (np.abs(fit) <= 1.0001), fit, -1)
         y, x = np.unravel_index(int(np.argmax(fit)), fit.shape)
         sx, sy = size[0] / box.shape[1], size[1] / box.shape[0]
-        matrix = np.array([[sx, 0, x - sx * xs.min()], [0, sy, y - sy * ys.min()]])
+        matrix = (np.array([[sx, 0, x - sx * xs.min()], [0, sy, y - sy * ys.min()], [0, 0, 1]]) @ turn)[:2]
         found.append((float(fit[y, x]), matrix))
     found.sort(key=lambda f: -f[0])
     return [_rescaled(matrix, 1.0, m) for _, matrix in found[:3]]
@@ -234,6 +308,11 @@ def _extent(alpha: U8, onto: F64) -> tuple[float, float, float, float]:
     ys, xs = np.nonzero(alpha > 8)
     corners = np.array([[x, y, 1] for x in (xs.min(), xs.max()) for y in (ys.min(), ys.max())]) @ onto[:2].T
     return (*corners.min(axis=0), *corners.max(axis=0))
+
+
+def _turn(width: int, height: int, degrees: float) -> F64:
+    """A turn about a picture's middle, 3x3."""
+    return _square(cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), degrees, 1.0))
 
 
 def _square(matrix: NDArray[np.floating]) -> F64:

@@ -61,13 +61,34 @@ class Placement:
     top: int
 
 
+MOST_GRIP = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Care:
+    """How careful an engine must be with the product; a scene that failed is made again with more of it.
+
+    harmonise: its colours may be matched to the scene, within narrow bounds. plain: the simplest scene that the look
+    allows, with nothing in front of the product. grip: 0 to 2, how firmly a generating engine holds on to the true
+    product: the mask is dilated less, more of the true pixels is pasted back. ValueError for another grip.
+    """
+
+    harmonise: bool = True
+    plain: bool = False
+    grip: int = 0
+
+    def __post_init__(self) -> None:
+        if self.grip not in range(MOST_GRIP + 1):
+            raise ValueError(f"care: grip {self.grip!r} found, 0 to {MOST_GRIP} expected")
+
+
 @dataclass(frozen=True, slots=True)
 class SceneJob:
     """One picture to make: the cut-out (straight-alpha RGBA) in a template, by a seed, at size (width, height).
 
     pose: "standing" on the floor, "flat" seen from above, "hanging" on the wall. height_cm: the product's real height,
-    None if nobody knows. harmonise: whether its colours may be matched to the scene, within narrow bounds. plate: the
-    one to take, whatever the template says, for an engine with plates.
+    None if nobody knows. care: how careful to be with the product. plate: the one to take, whatever the template says,
+    for an engine with plates.
     """
 
     cutout: U8
@@ -76,7 +97,7 @@ class SceneJob:
     size: tuple[int, int] = (1600, 1600)
     pose: Pose = "standing"
     height_cm: float | None = None
-    harmonise: bool = True
+    care: Care = Care()
     plate: str | None = None
 
 

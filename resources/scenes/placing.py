@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import cv2
 import numpy as np
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from resources.imaging.colour import rgb_to_lab
 from resources.imaging.shadow import TOUCHES, FloorView, contact_row, find_base
 from resources.scenes.engine import Box, Placement, SceneJob, product_box
-from resources.scenes.plate import Plate, load_plates
+from resources.scenes.plate import Plate, load_plates, picture_of
 
 U8 = NDArray[np.uint8]
 
@@ -82,12 +83,16 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Everything that is decided before a picture is made. grain_seed: for the noise of the surroundings."""
+    """Everything that is decided before a picture is made.
+
+    grain_seed: for the noise of the surroundings. foreground: whether what stands before the camera is shown.
+    """
 
     plate: Plate
     view: View
     placement: Placement
     grain_seed: int
+    foreground: bool
     notes: tuple[str, ...]
 
     @property
@@ -106,14 +111,18 @@ def plan_picture(job: SceneJob) -> Plan:
     view, at = _view(job, plate, draws, mirrored=mirrored)
     scale, smaller = _scale(job, plate, outline, at, draws[4])
     placement = _placed(job, plate, outline, at, scale)
-    return Plan(plate, view, placement, int(rng.integers(2**62)), (*notes, *smaller))
+    foreground = plate.foreground and not job.care.plain
+    return Plan(plate, view, placement, int(rng.integers(2**62)), foreground, (*notes, *smaller))
 
 
 # ---- the plate
 
 
 def _plate(job: SceneJob, rng: np.random.Generator) -> tuple[Plate, tuple[str, ...]]:
-    """One of the template's plates that suit the product's height and the angle it was photographed from."""
+    """One of the template's plates that suit the product's height and the angle it was photographed from.
+
+    Where a plain scene is wanted, it is the calmest of them.
+    """
     plates = load_plates()
     if job.plate is not None:
         return plates[job.plate], ()
@@ -121,7 +130,35 @@ def _plate(job: SceneJob, rng: np.random.Generator) -> tuple[Plate, tuple[str, .
     suited = [plate for plate in family if plate.suits(job.height_cm)]
     notes = () if suited else ("no_plate_of_this_scale",)
     likely = _seen_alike(suited or family, job)
+    if job.care.plain:
+        return min(likely, key=lambda plate: (clutter(plate.name), plate.name)), notes
     return likely[int(rng.integers(len(likely)))], notes
+
+
+@cache
+def clutter(plate: str) -> float:
+    """How busy a plate is where a product is seen against it: mean local contrast of lightness (L*), 0 for bare paper.
+
+    Local is within 3 % of the plate's side. Looked at is the part that products cover, and half as much around them.
+    """
+    picture = picture_of(plate)
+    side = 192
+    small = cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA)
+    lightness = rgb_to_lab(small)[..., 0]
+    reach = round(0.03 * side)
+    mean, square = (cv2.blur(image, (2 * reach + 1, 2 * reach + 1)) for image in (lightness, lightness**2))
+    contrast = np.sqrt(np.maximum(square - mean**2, 0))
+    return float(_near_product(load_plates()[plate], contrast).mean())
+
+
+def _near_product(plate: Plate, image: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The part of a square picture of a plate in front of which products are seen."""
+    side = image.shape[0]
+    x, y = plate.anchor or (sum(plate.stand.x) / 2, sum(plate.stand.y) / 2)
+    # A product stands above its place, hangs below its peg, or lies around it.
+    up, down = (0.75, 0.1) if plate.kind == "floor" else (0.1, 0.75) if plate.anchor else (0.4, 0.4)
+    rows = slice(max(0, round((y - up) * side)), round((y + down) * side))
+    return image[rows, max(0, round((x - 0.4) * side)) : round((x + 0.4) * side)]
 
 
 def _seen_alike(plates: Sequence[Plate], job: SceneJob) -> list[Plate]:

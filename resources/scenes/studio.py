@@ -48,7 +48,10 @@ _RING = 0.0022  # of the longer side: how far light wraps round the outline
 
 
 class StudioEngine:
-    """Products in rendered sets, with shadow, occlusion and mirror image; the same job gives the same bytes."""
+    """Products in rendered sets, with shadow, occlusion and mirror image; the same job gives the same bytes.
+
+    A job's grip changes nothing here: the true pixels are put down, so there is nothing to hold on to more firmly.
+    """
 
     name = "studio"
     device = "cpu"
@@ -81,7 +84,7 @@ def _compose(job: SceneJob) -> Candidate:
     box = product_box(layer[..., 3]).grown(_AROUND, job.size)
     part = np.ascontiguousarray(box.of(layer))
     harmony = UNTOUCHED
-    if job.harmonise:
+    if job.care.harmonise:
         light = _colour_of_light(plan)
         part[..., :3], harmony = harmonise(part, box.of(background), light, max(2, round(_RING * max(job.size))))
     picture = background
@@ -239,7 +242,7 @@ def _seen(mirror: F32, shape: tuple[int, ...]) -> NDArray[np.bool_]:
 def _finished(levels: F32, layer: U8, plan: Plan) -> tuple[U8, tuple[str, ...]]:
     """The picture without the product: foreground laid over where it leaves the product free, and grain."""
     notes: tuple[str, ...] = ()
-    if plan.plate.foreground:
+    if plan.foreground:
         front = plan.view.crop(foreground_of(plan.plate.name))
         if np.any((front[..., 3] > 8) & (layer[..., 3] > 0)):
             notes = ("foreground_left_out",)

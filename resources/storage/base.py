@@ -206,14 +206,23 @@ class CatalogStore(ABC):
     def write_picture(self, folder: str, stem: str, ext: str, data: bytes) -> str:
         """Store a picture under a name that holds its content hash; the key it got.
 
-        The key is `<folder>/<stem>-<first 16 hex digits of the SHA-256>.<ext>`. If that exists with this size
-        it holds this picture, and is not written again.
+        The key is `<folder>/<stem>-<first 16 hex digits of the SHA-256>.<ext>`. What holds these very bytes already is
+        not written again; what was changed under that name is replaced.
         """
         key = check_key(f"{folder}/{stem}-{content_hash(data)[:_HASH_DIGITS]}.{ext}")
-        there = self.stat(key)
-        if there is None or there.size != len(data):
+        if not self._has_bytes(key, data):
             self.write(key, data)
         return key
+
+    def _has_bytes(self, key: str, data: bytes) -> bool:
+        """True if exactly these bytes lie there."""
+        there = self.stat(key)
+        if there is None or there.size != len(data):
+            return False
+        try:
+            return self.read(key) == data
+        except NotFound:
+            return False
 
     def read_json(self, key: str) -> Any:
         """The JSON value under a key; NotFound if missing, StoreError `broken_record` if it is no JSON."""

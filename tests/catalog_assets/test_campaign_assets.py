@@ -99,9 +99,14 @@ def test_a_final_that_is_stopped_shows_its_thumbnail_in_its_check(root: Path, in
     assert checks(instance, "fidelity", "sale", "scored_finals") == {"a": False, "c": False}
     assert materialized(instance, "sale", "marketplace_export") == []
     events = instance.all_logs(result.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
-    for entry in events:
-        assert entry.dagster_event is not None
-        found = entry.dagster_event.asset_check_evaluation_data.metadata["thumbnail"].value
+    evaluations = [entry.dagster_event.asset_check_evaluation_data for entry in events if entry.dagster_event]
+    fidelity = [evaluation for evaluation in evaluations if evaluation.check_name == "fidelity"]
+    assert len(fidelity) == 2
+    for evaluation in fidelity:
+        assert evaluation.metadata["decided_by"].value == "worst_block_ssim"
+        assert evaluation.metadata["thresholds"].value["worst_block_ssim"] == ["at least", 1.01]  # the campaign's own
+        assert isinstance(evaluation.metadata["worst_block_ssim"].value, float)
+        found = evaluation.metadata["thumbnail"].value
         assert isinstance(found, str)
         assert "data:image/jpeg;base64," in found
         assert len(found) < 14_000

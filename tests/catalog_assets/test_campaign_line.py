@@ -118,8 +118,8 @@ def test_harmonising_can_be_switched_off_and_that_makes_other_pictures(shop: Pat
 
 
 @pytest.mark.parametrize("harmonise", ["true", "false"])
-def test_a_candidate_with_one_other_pixel_inside_gets_no_final(shop: Path, harmonise: str) -> None:
-    """As a faulty engine would leave it: stored as its own, hash and all."""
+def test_a_candidate_with_one_other_pixel_inside_is_never_the_final(shop: Path, harmonise: str) -> None:
+    """As a faulty engine would leave it: stored as its own, hash and all. The scene is made again."""
     (shop / "catalog.yaml").write_text(f"candidates: 1\nscene_size: 800\nharmonise: {harmonise}\n")
     run_campaign(shop, campaign())
     store = open_store(str(shop))
@@ -135,11 +135,11 @@ def test_a_candidate_with_one_other_pixel_inside_gets_no_final(shop: Path, harmo
     shelf.save(replace(candidate, files=files))
     report, results = run_campaign(shop, campaign())
     assert results[0].status == "up_to_date"
-    assert report.rejections["a"].stage == "scored_finals"
+    assert report.rejections == {}
     [final] = records(shop, campaign(), "scored_finals")
-    assert final["status"] == "rejected"
-    assert "final" not in final["files"]  # type: ignore[operator]
     assert final["facts"]["candidates"][0]["decided_by"] == "exact_pixels"  # type: ignore[index]
+    assert final["facts"]["candidates"][0]["decision"] == "rejected"  # type: ignore[index]
+    assert final["facts"]["chosen"].endswith(".r1")  # type: ignore[index]
 
 
 def test_one_template_in_two_crops_makes_two_scenes_of_their_own_shape(shop: Path) -> None:
@@ -215,11 +215,18 @@ def test_a_new_period_gives_fresh_scenes_and_the_same_period_the_same(shop: Path
 def test_a_changed_threshold_judges_again_and_composes_nothing(shop: Path) -> None:
     run_campaign(shop, campaign())
     before = pictures(open_store(str(shop)), "assets/campaigns/sale/scene_variants")
+    _, results = run_campaign(shop, campaign(fidelity={"worst_block_ssim": 0.5}))
+    assert [result.status for result in results] == ["up_to_date", "made", "up_to_date"]
+    assert pictures(open_store(str(shop)), "assets/campaigns/sale/scene_variants") == before
+
+
+def test_a_threshold_that_nothing_meets_stops_the_sku_until_it_is_loosened(shop: Path) -> None:
+    run_campaign(shop, campaign())
     strict = campaign(fidelity={"worst_block_ssim": 1.01})
     report, results = run_campaign(shop, strict)
     assert (results[0].stage, results[0].status) == ("scene_variants", "up_to_date")
     assert report.rejections["a"].stage == "scored_finals"
-    assert pictures(open_store(str(shop)), "assets/campaigns/sale/scene_variants") == before
+    assert report.rejections["a"].code == "needs_review"
     [record] = quarantined(open_store(str(shop)))
     assert (record.line, record.sku) == ("sale", "a")
     report, _ = run_campaign(shop, campaign())
@@ -299,8 +306,8 @@ def test_a_candidate_changed_on_disk_is_not_judged_or_exported(shop: Path) -> No
     context = open_context(shop, force=True)
     line = campaign_line(campaign(), 9).line(context)
     report = run_line(type(line)(line.name, line.stages[2:], line.quarantine), ["a"], threads=1)
-    assert report.rejections["a"].code == "internal_error"
-    assert "expected" in report.rejections["a"].message
+    assert report.rejections["a"].code == "final_changed"
+    assert exports(shop) == {}
 
 
 def test_changed_rules_export_again_from_the_same_final(shop: Path) -> None:

@@ -26,7 +26,7 @@ from resources.verdicts import Rejection
 from tests.catalogs import make_catalog, photo_bytes
 from tests.conftest import S3Server
 from tests.pictures import png_bytes, product_cutout, product_photo, truncated
-from tests.resources.printed_box import box_photo
+from tests.resources.printed_box import box_photo, in_scene
 from tests.s3_tools import Fault, faulty_proxy
 
 EVERGREEN = "name: evergreen\nscenes: [{template: grey-sweep, candidates: 1}]\nmarketplaces: [amazon, shopify]\n"
@@ -267,7 +267,9 @@ def test_quarantine_and_review_are_listed_apart(tmp_path: Path, filled: Path, fi
     store.write_json("quarantine/product/torn.json", {**record, "message": "look\n\x1b[31mhere", "hint": "<b>\r\n"})
     review = catalog("review", "--root", tmp_path)
     assert review.exit_code == 1
-    assert review.stdout.splitlines()[1:] == ["  look [31mhere", "  <b>"]
+    *said, page = review.stdout.splitlines()
+    assert said[1:] == ["  look [31mhere", "  <b>"]
+    assert Path(page.removeprefix("page: ")).is_file()
     assert catalog("quarantine", "--root", tmp_path).stdout == "Nothing is in quarantine.\n"
 
 
@@ -413,6 +415,19 @@ def test_compose_and_judge(tmp_path: Path) -> None:
         ("one.jpg", "accepted"),
         ("other.png", "rejected"),
     ]
+
+
+def test_judge_reads_what_is_printed_unless_told_not_to(tmp_path: Path) -> None:
+    photo, matte = box_photo()
+    for name, picture in {"original": photo, "matte": matte, "final": in_scene(photo, matte, 1.0, 60, 60)}.items():
+        (tmp_path / f"{name}.png").write_bytes(png_bytes(picture))
+    (tmp_path / "pairs.csv").write_text("final,original,matte\nfinal.png,original.png,matte.png\n")
+    pair = (tmp_path / "original.png", tmp_path / "final.png", "--matte", tmp_path / "matte.png")
+    for call in (("judge", *pair, "--json"), ("judge", "--pairs", tmp_path / "pairs.csv")):
+        seen = {m["name"]: m for m in json.loads(catalog(*call).stdout)["measures"]}
+        assert (seen["text_distance"]["value"], seen["text_distance"]["passed"]) == (0.0, True)
+        blind = {m["name"]: m for m in json.loads(catalog(*call, "--no-text").stdout)["measures"]}
+        assert blind == {name: one for name, one in seen.items() if name != "text_distance"}
 
 
 def test_comply_of_an_export_and_of_a_photo(filled: Path, first_refresh: Result) -> None:

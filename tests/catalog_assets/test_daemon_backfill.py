@@ -38,6 +38,7 @@ def test_good_skus_go_on_downstream_and_bad_ones_are_shown(tmp_path: Path) -> No
         status = daemon.wait_for_backfill(backfill, timeout=400)
         product = [daemon.partition_counts(path) for path in PRODUCT]
         campaign = [daemon.partition_counts(path) for path in EVERGREEN]
+        shown = daemon.check_statuses(["evergreen", "scored_finals"])
 
     assert status == "COMPLETED_FAILED"
     for counts in product:
@@ -51,6 +52,9 @@ def test_good_skus_go_on_downstream_and_bad_ones_are_shown(tmp_path: Path) -> No
         usable = checks(instance, "usable_photo", "raw_photo")
         assert [sku for sku, passed in usable.items() if not passed] == sorted(bad, reverse=True)
         assert checks(instance, "fidelity", "evergreen", "scored_finals") == dict.fromkeys(good, True)
+        # The batch's own check is of no partition; it shows beside those of the SKUs.
+        assert checks(instance, "line_health", "evergreen", "scored_finals") == {}
+        assert shown["line_health"] == "SUCCEEDED"
         runs = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE]))
         texts = " ".join(failure_text(instance, run.run_id) for run in runs)
         assert "s03: raw_photo: truncated" in texts

@@ -89,6 +89,7 @@ def test_reports_have_no_dependency_into_the_lines_and_run_alone(tmp_path: Path,
     reports = [spec for spec in definitions.resolve_all_asset_specs() if spec.group_name == "reports"]
     assert {spec.key.to_user_string() for spec in reports} == {
         "quarantine",
+        "review",
         "gallery",
         "catalog_overview",
         "manifests",

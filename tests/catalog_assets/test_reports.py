@@ -15,7 +15,7 @@ from resources.verdicts import NEEDS_REVIEW, Rejection
 from tests.catalog_assets.shop import Shop, campaigns
 from tests.catalog_assets.test_gallery import HOSTILE
 
-NAMES = ("quarantine", "gallery", "catalog_overview", "manifests")
+NAMES = ("quarantine", "review", "gallery", "catalog_overview", "manifests")
 
 
 @pytest.fixture
@@ -64,6 +64,10 @@ def test_all_reports_over_a_small_catalog(shop: Shop) -> None:
     assert "| bad | evergreen | scored&#95;finals | too&#95;weak |" in quarantine["rejections"]
     assert "| odd |" in quarantine["reviews"]
     assert "| odd |" not in quarantine["rejections"]
+
+    review = reports.metadata("review")
+    assert (review["finals"], review["masks"], review["pages"]) == (1, 0, 1)
+    assert "final-evergreen-odd-main.oak-window" in Path(review["index"]).read_text()
 
     gallery = reports.metadata("gallery")
     assert (gallery["accepted"], gallery["evergreen/rejected"], gallery["pages"]) == (1, 1, 6)

@@ -710,7 +710,9 @@ def test_what_cannot_be_decided_says_2_in_one_line(shop: Path, tmp_path: Path) -
     stops("undo", "../..", because="no decision")
     assert not (shop / "reviews").exists()
     assert_could_not_run(catalog("review", "approve", "mug", "--root", shop / "elsewhere"), "No catalog folder")
-    assert_could_not_run(catalog("review", "reject", "mug", "--root", shop), "reject")
+    assert_could_not_run(catalog("review", "reject", "mug", "--root", shop), "--campaign")
+    assert_could_not_run(catalog("review", "approve", "mug", "--scene", "x", "--root", shop), "--campaign")
+    assert_could_not_run(catalog("review", "undo", "mug", "--scene", "x", "--root", shop), "--campaign")
 
 
 def test_several_views_that_wait_must_be_named(tmp_path: Path, engine: HalfEngine) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from catalog_assets import single
 from catalog_assets.composing import compose_file
 from catalog_assets.models import engine_table
 from catalog_assets.settings import SettingsError
@@ -224,6 +225,9 @@ def test_an_unknown_engine_is_named_with_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"'huge'.*embedded"):
         engine_table(Engines(profile="huge"))
     assert "classical (in use)" in engine_table(Engines())
+    assert "ranking: heuristic (in use)" in engine_table(Engines())
+    assert "witness of the judge: text (in use)" in engine_table(Engines(witnesses="text"))
+    assert "cannot be used: there is no ranking 'taste'" in engine_table(Engines(ranking="taste"))
 
 
 # Judge
@@ -352,6 +356,22 @@ def test_pairs_are_judged_in_order_with_paths_relative_to_the_table_or_to_base(
         **judge_files(pictures / "original.png", final, pictures / "matte.png", engines),
         "final": None,
     }
+
+
+@pytest.mark.parametrize("given", [False, True], ids=["cut out", "given"])
+def test_an_original_is_read_and_cut_out_once_for_all_its_finals(
+    pictures: Path, final: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: bool
+) -> None:
+    made: list[str] = []
+    for name in ("_matte", "_given_matte"):
+        really = getattr(single, name)
+        monkeypatch.setattr(single, name, lambda *args, name=name, really=really: made.append(name) or really(*args))
+    rows = [f"{final},original.png,{'matte.png' if given else ''}"] * 3 + ["gone.png,other.png,"]
+    (tmp_path / "pairs.csv").write_text("\n".join(["final,original,matte", *rows]))
+    results = list(judge_pairs(tmp_path / "pairs.csv", pictures, Engines(), text=False))
+    assert [result["decided_by"] for result in results[3:]] == ["final"]
+    assert results[0] == results[1] == results[2]
+    assert made == ["_given_matte" if given else "_matte"]
 
 
 @pytest.mark.parametrize(

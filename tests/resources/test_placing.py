@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from resources.scenes import placing
-from resources.scenes.engine import SceneJob, on_canvas, product_box, scaled_product, scaled_size
-from resources.scenes.placing import MAX_UPSCALE, Plan, View, lit_side, plan_picture, seen_pitch
+from resources.scenes.engine import Care, SceneJob, on_canvas, product_box, scaled_product, scaled_size
+from resources.scenes.placing import MAX_UPSCALE, Plan, View, clutter, lit_side, plan_picture, seen_pitch
 from resources.scenes.plate import Plate, load_plates
 from resources.scenes.templates import ASPECTS, KIND_OF_POSE, Pose, SceneTemplate, crop_size, load_templates
 from tests.resources.printed_box import box_cutout
@@ -257,6 +257,33 @@ def test_the_same_seed_gives_the_same_plan_and_others_differ() -> None:
     names = ("oak-window", "grey-sweep", "white-sweep")
     spread = {plan_picture(_job(seed=seed, template=_family(*names))).plate.name for seed in range(24)}
     assert spread == set(names)
+
+
+@pytest.mark.parametrize(
+    "names", [("terrazzo-shelf", "white-sweep", "oak-window"), ("winter-cabin", "grey-sweep", "frost-window")]
+)
+def test_a_plain_scene_is_the_calmest_of_its_family_with_nothing_in_front(names: tuple[str, ...]) -> None:
+    calm = min(names, key=lambda name: clutter(name))
+    jobs = [_job(seed=seed, template=_family(*names), care=Care(plain=True)) for seed in range(6)]
+    plans = [plan_picture(job) for job in jobs]
+    assert {plan.plate.name for plan in plans} == {calm}
+    assert "sweep" in calm, "paper is calmer than a set"
+    assert len({plan.placement for plan in plans}) == 6, "the seed still places the product"
+
+
+def test_what_stands_in_front_is_left_out_of_a_plain_scene_only() -> None:
+    plate = next(plate for plate in PLATES.values() if plate.foreground)
+    assert plan_picture(_job(plate.name)).foreground
+    plain = plan_picture(_job(plate.name, care=Care(plain=True)))
+    assert not plain.foreground
+    assert plain == dataclasses.replace(plan_picture(_job(plate.name)), foreground=False)
+
+
+def test_a_grip_is_0_to_2() -> None:
+    assert [Care(grip=grip).grip for grip in (0, 1, 2)] == [0, 1, 2]
+    for grip in (-1, 3):
+        with pytest.raises(ValueError, match="0 to 2 expected"):
+            Care(grip=grip)
 
 
 def test_an_empty_cutout_is_an_error_in_words() -> None:

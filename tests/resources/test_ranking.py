@@ -9,16 +9,33 @@ import cv2
 import numpy as np
 import pytest
 
-from resources.quality.ranking import HeuristicRanker, measure_parts, rank, ranker
+from resources.quality.ranking import HeuristicRanker, Ranking, measure_parts
 from resources.scenes.engine import Candidate, Placement, SceneJob
 from resources.scenes.studio import StudioEngine
-from resources.scenes.templates import SceneTemplate, load_templates
+from resources.scenes.templates import Pose, SceneTemplate, load_templates
 from resources.verdicts import Verdict
 from tests.resources.printed_box import box_cutout
 
 TEMPLATES = load_templates()
 GREY = TEMPLATES["grey-sweep"]
 ACCEPTED = Verdict("accepted", 0.9)
+
+
+def rank(candidates: list[Candidate], templates: list[SceneTemplate], verdicts: list[Verdict]) -> list[Ranking]:
+    return HeuristicRanker().rank(candidates, templates, verdicts)
+
+
+def placed(left: int, top: int, size: tuple[int, int] = (480, 480), side: int = 220) -> Candidate:
+    """A plain square product on plain grey, lit from nowhere: only where it lies counts."""
+    rgb = np.full((size[1], size[0], 3), 180, np.uint8)
+    alpha = np.zeros((size[1], size[0]), np.uint8)
+    alpha[top : top + side, left : left + side] = 255
+    rgb[alpha > 0] = (150, 60, 60)
+    return Candidate(rgb, alpha, Placement(1.0, left, top))
+
+
+def composition(candidate: Candidate) -> float:
+    return measure_parts(candidate, GREY)["composition"]
 
 
 def _candidates(count: int = 3) -> list[Candidate]:
@@ -43,8 +60,8 @@ def test_parts_lie_in_0_to_1_and_are_logged(caplog: pytest.LogCaptureFixture) ->
         rankings = rank(_candidates(), [GREY] * 3, [ACCEPTED] * 3)
     for ranking in rankings:
         assert set(ranking.parts) == {
+            "composition",
             "exposure",
-            "framing",
             "palette",
             "shadow",
             "sharpness",
@@ -53,14 +70,38 @@ def test_parts_lie_in_0_to_1_and_are_logged(caplog: pytest.LogCaptureFixture) ->
         }
         assert all(0 <= value <= 1 for value in ranking.parts.values())
         assert 0 <= ranking.score <= 1
-    assert "heuristic" in caplog.text
-    assert "framing" in caplog.text
+    assert f"heuristic {HeuristicRanker.revision}" in caplog.text
+    assert all(part in caplog.text for part in rankings[0].parts)
 
 
 def test_ties_go_to_fidelity_then_to_the_first() -> None:
     one = _candidates(1)[0]
     verdicts = [ACCEPTED, Verdict("accepted", 0.95), ACCEPTED]
     assert [r.index for r in rank([one] * 3, [GREY] * 3, verdicts)] == [1, 0, 2]
+
+
+def test_a_difference_of_a_ten_thousandth_is_a_tie() -> None:
+    one = _candidates(1)[0]
+    barely_larger = dataclasses.replace(one, placement=dataclasses.replace(one.placement, scale=1.0005))
+    alike = dataclasses.replace(one, placement=dataclasses.replace(one.placement, scale=1.0))
+    better_judged = [ACCEPTED, Verdict("accepted", 0.95)]
+    assert [r.index for r in rank([alike, barely_larger], [GREY] * 2, better_judged)] == [1, 0]
+
+
+def test_a_single_candidate_is_the_best() -> None:
+    one = _candidates(1)
+    (ranking,) = rank(one, [GREY], [ACCEPTED])
+    assert ranking.index == 0
+    assert ranking.parts == measure_parts(one[0], GREY)
+    assert ranking.score == pytest.approx(HeuristicRanker().rank(one * 2, [GREY] * 2, [ACCEPTED] * 2)[1].score)
+
+
+def test_the_same_pictures_give_the_same_ranking_in_any_order() -> None:
+    made = _candidates(3)
+    forward = rank(made, [GREY] * 3, [ACCEPTED] * 3)
+    backward = rank(made[::-1], [GREY] * 3, [ACCEPTED] * 3)
+    assert [r.score for r in forward] == [r.score for r in backward]
+    assert [r.parts for r in forward] == [r.parts for r in backward]
 
 
 def test_burnt_surroundings_rank_lower() -> None:
@@ -74,7 +115,64 @@ def test_a_tiny_product_ranks_lower() -> None:
     good = _candidates(1)[0]
     small = GREY.model_copy(update={"composition": GREY.composition.model_copy(update={"fill": (0.2, 0.2)})})
     job = SceneJob(box_cutout(), small, 0, (480, 480))
-    _better(good, StudioEngine().compose([job])[0], "framing")
+    _better(good, StudioEngine().compose([job])[0], "composition")
+
+
+def test_the_middle_is_better_than_the_side() -> None:
+    assert composition(placed(130, 135)) == 1
+    assert composition(placed(130, 135)) > composition(placed(190, 135)) > composition(placed(225, 135))
+    assert composition(placed(130, 135)) > composition(placed(130, 30)) > composition(placed(130, 4))
+
+
+def test_a_wide_picture_may_also_have_it_on_a_third_with_room_on_both_sides() -> None:
+    wide = (854, 480)
+    middle, third, between = (placed(round(854 * x) - 110, 135, wide) for x in (1 / 2, 1 / 3, 0.415))
+    assert composition(middle) == composition(third) == 1
+    assert composition(between) < 0.9
+    assert composition(placed(5, 135, wide)) < 0.2  # no room on the left
+    assert composition(placed(160 - 110, 135)) < 0.5  # a third of a square is off the middle
+
+
+def test_too_large_a_product_has_no_room() -> None:
+    assert composition(placed(10, 10, side=460)) < 0.2 < composition(placed(60, 70, side=360))
+
+
+def test_a_murky_scene_ranks_lower() -> None:
+    good = _candidates(1)[0]
+    murky = np.where((good.alpha == 0)[..., None], good.rgb // 12, good.rgb)
+    _better(good, dataclasses.replace(good, rgb=murky), "exposure")
+
+
+@pytest.mark.parametrize(
+    ("name", "pose"), [("oak-window", "standing"), ("grey-sweep", "flat"), ("oak-window", "hanging")]
+)
+def test_a_shadow_towards_the_light_ranks_lower(name: str, pose: Pose) -> None:
+    template = TEMPLATES[name]
+    good = StudioEngine().compose([SceneJob(box_cutout(), template, 0, (480, 480), pose)])[0]
+    light = good.facts["light"]
+    other = {**good.facts, "light": {**light, "azimuth": -light["azimuth"]}}
+    wrong = dataclasses.replace(good, facts=other)
+    _better(good, wrong, "shadow", template)
+    unsaid = measure_parts(dataclasses.replace(good, facts={}), template)["shadow"]
+    assert unsaid >= measure_parts(good, template)["shadow"]  # nothing declared, nothing to contradict
+
+
+def test_light_from_the_front_has_no_wrong_side() -> None:
+    good = _candidates(1)[0]
+    frontal = [
+        dataclasses.replace(good, facts={**good.facts, "light": {"azimuth": azimuth, "elevation": 40}})
+        for azimuth in (0, 180)
+    ]
+    unsaid = dataclasses.replace(good, facts={})
+    first, second, third = (measure_parts(one, GREY)["shadow"] for one in (*frontal, unsaid))
+    assert first == second == third
+
+
+def test_a_look_that_is_half_missing_ranks_lower() -> None:
+    good = _candidates(1)[0]
+    half = good.rgb.copy()
+    half[:, :190][good.alpha[:, :190] == 0] = (40, 160, 60)
+    _better(good, dataclasses.replace(good, rgb=half), "palette")
 
 
 def test_a_floating_product_ranks_lower() -> None:
@@ -117,9 +215,3 @@ def test_a_product_that_drowns_in_its_background_ranks_lower() -> None:
 def test_lists_of_unequal_length_are_an_error() -> None:
     with pytest.raises(ValueError, match="zip"):
         rank(_candidates(2), [GREY], [ACCEPTED, ACCEPTED])
-
-
-def test_rankers_by_name() -> None:
-    assert isinstance(ranker("heuristic"), HeuristicRanker)
-    with pytest.raises(ValueError, match="known: heuristic"):
-        ranker("clip")

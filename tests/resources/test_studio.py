@@ -17,6 +17,7 @@ from resources.imaging.harmonise import UNTOUCHED, beyond_ring, with_gain
 from resources.scenes import studio
 from resources.scenes.engine import (
     Candidate,
+    Care,
     Placement,
     SceneJob,
     on_canvas,
@@ -87,7 +88,7 @@ class Made:
 @pytest.fixture(scope="module", params=PLATES)
 def made(request: pytest.FixtureRequest) -> Made:
     plate = PLATES[request.param]
-    job = _job(plate.name, _post() if plate.kind == "floor" else _disc(), harmonise=False)
+    job = _job(plate.name, _post() if plate.kind == "floor" else _disc(), care=Care(harmonise=False))
     box = _job(plate.name)
     engine = StudioEngine()
     return Made(plate, plan_picture(job), _compose(job), engine.backdrop(job), box, _compose(box))
@@ -97,7 +98,7 @@ def made(request: pytest.FixtureRequest) -> Made:
 
 
 def test_solid_pixels_are_those_of_the_scaled_cutout(made: Made) -> None:
-    plain = _compose(dataclasses.replace(made.box_job, harmonise=False))
+    plain = _compose(dataclasses.replace(made.box_job, care=Care(harmonise=False)))
     layer = _layer(made.box_job, plain)
     solid = layer[..., 3] == 255
     assert solid.sum() > 10_000
@@ -204,7 +205,7 @@ def test_the_empty_scene_is_the_plate_and_its_mirror_image(made: Made) -> None:
 def test_a_standing_product_touches_the_floor_despite_soft_alpha_below() -> None:
     cutout = box_cutout()
     cutout[470:500, 150:250, 3] = 20  # a faint smear under the box
-    job = _job("white-sweep", cutout, harmonise=False)
+    job = _job("white-sweep", cutout, care=Care(harmonise=False))
     candidate = _compose(job)
     foot = int(np.nonzero(candidate.alpha > 127)[0].max()) + 1
     loss = StudioEngine().backdrop(job).astype(int).sum(2) - candidate.rgb.astype(int).sum(2)
@@ -215,9 +216,25 @@ def test_a_standing_product_touches_the_floor_despite_soft_alpha_below() -> None
 # ---- what hangs in front
 
 
+def test_a_plain_scene_has_no_foreground_and_a_firm_grip_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    plate = next(plate for plate in PLATES.values() if plate.foreground)
+    layer = np.zeros((200, 200, 4), np.uint8)
+    layer[:, :20] = layer[:, -20:] = (255, 0, 0, 255)
+    monkeypatch.setattr(studio, "foreground_of", lambda name: layer)
+    cares = (Care(), Care(grip=2), Care(plain=True, grip=1))
+    usual, firm, plain = (_compose(_job(plate.name, care=care)) for care in cares)
+    assert firm.rgb.tobytes() == usual.rgb.tobytes()
+    empty = StudioEngine().backdrop(_job(plate.name, care=Care(plain=True)))
+    red = [np.all(np.abs(rgb.astype(int) - (255, 0, 0)) < 12, axis=2) for rgb in (usual.rgb, plain.rgb, empty)]
+    assert red[0][:, [2, -3]].all()
+    assert not red[1].any()
+    assert not red[2].any()
+    assert plain.notes == ()
+
+
 def test_a_foreground_never_lies_over_the_product(monkeypatch: pytest.MonkeyPatch) -> None:
     plate = next(plate for plate in PLATES.values() if plate.foreground)
-    job = _job(plate.name, harmonise=False)
+    job = _job(plate.name, care=Care(harmonise=False))
     layer = np.zeros((200, 200, 4), np.uint8)
     layer[..., 0] = 255
     layer[:, :20, 3] = layer[:, -20:, 3] = 255  # both sides, whichever way the plate is turned

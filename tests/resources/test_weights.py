@@ -15,6 +15,7 @@ from click.testing import CliRunner, Result
 
 from catalog_assets.cli import cli
 from catalog_assets.environment import EnvironmentSettingError, read_environment
+from catalog_assets.models import configured_engines
 from resources.downloads import Hub, fetch
 from resources.engines import Engines
 from resources.weights import Models, Weights, WeightsError, load_registry
@@ -124,7 +125,8 @@ NOT_FREE = {"code": ALLOWED, "weights": ALLOWED, "training_data": FORBIDDEN}
 
 def test_the_shipped_registry_pins_everything_it_lists() -> None:
     registry = load_registry()
-    assert {"birefnet", "birefnet-lite", "rmbg-2.0", "u2netp", "isnet", "vitmatte-small"} == set(registry)
+    cut_outs = {"birefnet", "birefnet-lite", "rmbg-2.0", "u2netp", "isnet", "vitmatte-small"}
+    assert cut_outs | {"clip", "dinov2"} == set(registry)
     for weights in registry.values():
         assert not weights.unpinned
         assert len({file.sha256 for file in weights.files}) == len(weights.files)
@@ -156,6 +158,11 @@ def test_an_operator_s_own_file_adds_and_replaces_entries(tmp_path: Path) -> Non
         ({"files": [{"name": "x.bin"}, {"name": "x.bin"}]}, "listed twice"),
         ({"runtime": "onnx"}, r"ends with \.onnx"),
         ({"input": IMAGENET}, r"input\.side is needed"),
+        ({"job": "likeness", "input": IMAGENET}, r"input\.side is needed"),
+        ({"job": "likeness", "runtime": "onnx"}, "likeness runs with transformers only"),
+        ({"job": "ranking"}, "ranking runs with open_clip"),
+        ({"runtime": "open_clip"}, "ranking runs with open_clip"),
+        ({"job": "ranking", "runtime": "open_clip"}, r"an architecture and one file that ends with \.safetensors"),
         ({"colour": "red"}, r"net\.colour"),
     ],
 )
@@ -441,9 +448,13 @@ def test_the_environment_names_what_engines_are_given(tmp_path: Path) -> None:
             "CATALOG_MODELS": "/weights",
             "CATALOG_ACCEPT_LICENCES": "rmbg-2.0,vitmatte-small",
             "CATALOG_DEVICE": "cpu",
+            "CATALOG_RANKING_ENGINE": "clip",
+            "CATALOG_JUDGE_WITNESSES": "text,dinov2",
             "HF_TOKEN": TOKEN,
         }
     )
+    engines = configured_engines(found)
+    assert (engines.ranking_name(), engines.witness_names()) == ("clip", "text,dinov2")
     assert found.models_folder == "/weights"
     assert found.accept_licences == ("rmbg-2.0", "vitmatte-small")
     assert found.device == "cpu"

@@ -60,6 +60,7 @@ def test_the_whole_catalog_in_ranges_with_the_period_of_the_scheduled_time(
     requests = evaluate(schedule_of(tmp_path, SALE), instance, moment).run_requests or []
     assert [(r.tags[RANGE_START], r.tags[RANGE_END]) for r in requests] == [("a", "b"), ("c", "d"), ("e", "e")]
     assert {request.tags["catalog/period"] for request in requests} == {"2026-W48"}
+    assert len({request.tags["catalog/work"] for request in requests}) == 1
     assert len({request.run_key for request in requests}) == 3
 
 

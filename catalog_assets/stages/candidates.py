@@ -1,0 +1,241 @@
+"""Candidates of the product in a campaign's scenes: how a set of them is named, seeded, made and recorded.
+
+A *set* is what one scene gets at one time. The stage scene_variants makes the first one of an attempt; scored_finals
+asks for another, made with more care, where none of it shows the product as it is, or where a person wants one.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from catalog_assets.campaign_files import Campaign, Scene
+from catalog_assets.context import RunContext
+from catalog_assets.records import EngineRef, Record, Shelf, campaign_shelf, fingerprint
+from catalog_assets.stage import StageResult
+from resources.imaging.encode import preview, webp_lossless
+from resources.scenes.categories import usual_for
+from resources.scenes.engine import Candidate, Care, SceneEngine, SceneJob, scene_seed
+
+SCENE_VARIANTS = "scene_variants"
+
+
+@dataclass(frozen=True, slots=True)
+class CandidateSet:
+    """Which set of candidates a scene is to get.
+
+    base: what all attempts at a SKU share. again: "" for the first set of an attempt, "r1" and "r2" for its reworks,
+    "p" and eight hex digits for one that a person asked for. because: the measures that made a rework necessary.
+    """
+
+    base: str
+    period: str
+    attempt: int
+    care: Care
+    again: str = ""
+    because: tuple[str, ...] = ()
+
+    @property
+    def label(self) -> str:
+        return f"{self.attempt}.{self.again}" if self.again else str(self.attempt)
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One candidate of a set."""
+
+    cutout: Record
+    scene: Scene
+    number: int
+    campaign: str
+    of: CandidateSet
+
+    @property
+    def name(self) -> str:
+        return f"{self.cutout.name}.{self.scene.name}.c{self.number}.a{self.of.label}"
+
+    @property
+    def seed(self) -> int:
+        place = (self.cutout.sku, self.cutout.name, self.campaign, self.scene.name, self.number)
+        return scene_seed(*place, self.of.label, self.of.period)
+
+
+class CandidateMaker:
+    """Makes and records the candidates of a campaign. The same set gives the same pictures, whoever asks for it."""
+
+    code_version = "2"
+
+    def __init__(self, context: RunContext, campaign: Campaign) -> None:
+        self.context = context
+        self.campaign = campaign
+
+    @property
+    def engine(self) -> SceneEngine:
+        return self.context.engines.scene_engine(self.campaign.engine)
+
+    def shelf(self, sku: str) -> Shelf:
+        return campaign_shelf(self.context.store, self.campaign.name, SCENE_VARIANTS, sku)
+
+    def make(self, shelf: Shelf, cutout: Record, scene: Scene, wanted: CandidateSet) -> list[Record]:
+        """The records of a scene's set, in order; those that are missing are composed in one batch."""
+        count = scene.candidates or scene.look.candidates or self.context.settings.candidates
+        variants = [Variant(cutout, scene, number, self.campaign.name, wanted) for number in range(1, count + 1)]
+        blanks = {variant.name: self._blank(variant) for variant in variants}
+        found = {
+            name: None if self.context.force else shelf.current(name, blank.fingerprint)
+            for name, blank in blanks.items()
+        }
+        missing = [variant for variant in variants if found[variant.name] is None]
+        if missing:
+            self.context.insist_on_health(self.campaign.name)
+            started = time.perf_counter()
+            self.context.insist_on_health(self.campaign.name)
+            jobs = [scene_job(self.context, cutout, scene, variant.seed, wanted.care) for variant in missing]
+            candidates = self.engine.compose(jobs)
+            seconds = (time.perf_counter() - started) / len(missing)
+            for variant, candidate in zip(missing, candidates, strict=True):
+                found[variant.name] = self._save(shelf, blanks[variant.name], candidate, seconds)
+        return [record for record in found.values() if record is not None]
+
+    def _blank(self, variant: Variant) -> Record:
+        engine, wanted, used = self.engine, variant.of, variant.cutout.files["cutout"].sha256
+        return Record(
+            stage=SCENE_VARIANTS,
+            sku=variant.cutout.sku,
+            name=variant.name,
+            status="made",
+            fingerprint=fingerprint(
+                {
+                    "cutout": used,
+                    "template": variant.scene.look.model_dump(mode="json"),
+                    "size": variant.scene.size(self.context.settings.scene_size),
+                    **shown_as(self.context, variant.cutout.sku),
+                    **_careful(wanted.care),
+                    "seed": variant.seed,
+                    "engine": [engine.name, engine.revision],
+                    "code": self.code_version,
+                }
+            ),
+            inputs={"base": wanted.base, "cutout": used},
+            facts={
+                "view": variant.cutout.name,
+                "scene": variant.scene.name,
+                "template": variant.scene.template,
+                "candidate": variant.number,
+                "attempt": wanted.attempt,
+                "again": wanted.again,
+                "because": list(wanted.because),
+                "care": asdict(wanted.care),
+                "seed": variant.seed,
+                "period": wanted.period,
+                "kind": engine.kind,
+            },
+            engine=EngineRef(engine.name, engine.revision, engine.device),
+        )
+
+    def _save(self, shelf: Shelf, blank: Record, candidate: Candidate, seconds: float) -> Record:
+        if not candidate.harmony.kept:  # no engine may; the judge would refuse the picture as well
+            raise ValueError(f"{blank.name}: the product's colours were changed beyond the bounds: {candidate.harmony}")
+        files = {
+            "picture": shelf.put(blank.name, "webp", webp_lossless(candidate.rgb)),
+            "preview": shelf.put(f"{blank.name}.preview", "webp", preview(candidate.rgb)),
+        }
+        self.context.remember_rgb(files["picture"], candidate.rgb)
+        return shelf.save(
+            replace(
+                blank,
+                files=files,
+                facts={**blank.facts, "placement": asdict(candidate.placement), **candidate.facts},
+                measures={"harmony_delta_e": candidate.harmony.delta_e, "harmony_ab_shift": candidate.harmony.ab_shift},
+                notes=candidate.notes,
+                seconds=round(seconds, 4),
+            )
+        )
+
+
+def _careful(care: Care) -> dict[str, Any]:
+    """The part of a care that a fingerprint names; nothing where no more of it is asked for than of any first set."""
+    usual = care == Care(harmonise=care.harmonise)
+    return {"harmonise": care.harmonise, **({} if usual else {"care": {"plain": care.plain, "grip": care.grip}})}
+
+
+def scene_job(context: RunContext, cutout: Record, scene: Scene, seed: int, care: Care) -> SceneJob:
+    """What an engine is asked for: everything that decides a candidate's pixels."""
+    return SceneJob(
+        cutout=context.rgba(cutout.files["cutout"]),
+        template=scene.look,
+        seed=seed,
+        size=scene.size(context.settings.scene_size),
+        care=care,
+        **shown_as(context, cutout.sku),
+    )
+
+
+def shown_as(context: RunContext, sku: str) -> dict[str, Any]:
+    """How a product is shown: its pose and height, as catalog.csv says or as is usual for its category."""
+    product = context.products.get(sku)
+    usual = usual_for(product.category)
+    return {"pose": product.pose or usual.pose, "height_cm": product.height_cm or usual.height_cm}
+
+
+def first_care(context: RunContext) -> Care:
+    """The care that the first set of an attempt is made with."""
+    return Care(harmonise=context.settings.harmonise)
+
+
+def care_of(context: RunContext, candidate: Record) -> Care:
+    """The care that a candidate was made with; older records name none, because there was only one."""
+    said: Mapping[str, Any] | None = candidate.facts.get("care")
+    return Care(**said) if said else first_care(context)
+
+
+def is_first(candidate: Record) -> bool:
+    """True for a candidate of the first set of an attempt, as opposed to one that was made again."""
+    return not candidate.facts.get("again")
+
+
+def current_candidates(shelf: Shelf, campaign: Campaign, cutout: Record | None) -> dict[str, list[Record]]:
+    """The first set of the last attempt at the current cut-out, by scene and in order; empty if there is none."""
+    if cutout is None:
+        return {}
+    wanted = {scene.name for scene in campaign.scenes}
+    made = [
+        record
+        for record in shelf.records()
+        if is_first(record)
+        and record.inputs.get("cutout") == cutout.files["cutout"].sha256
+        and record.facts["scene"] in wanted
+    ]
+    last = max((record.facts["attempt"] for record in made), default=0)
+    scenes: defaultdict[str, list[Record]] = defaultdict(list)
+    for record in sorted(made, key=lambda record: record.facts["candidate"]):
+        if record.facts["attempt"] == last:
+            scenes[record.facts["scene"]].append(record)
+    return dict(scenes)
+
+
+def set_like(context: RunContext, first: Sequence[Record]) -> CandidateSet:
+    """The set that these candidates are."""
+    one = first[0]
+    return CandidateSet(
+        base=one.inputs["base"],
+        period=one.facts["period"],
+        attempt=one.facts["attempt"],
+        care=care_of(context, one),
+        again=one.facts.get("again", ""),
+        because=tuple(one.facts.get("because", ())),
+    )
+
+
+def set_aside(asset: str, sku: str, context: RunContext, campaign: Campaign, *, ready: bool) -> StageResult | None:
+    """Why a campaign has nothing to do for a SKU: its upload is gone, it is not selected, or it is not ready."""
+    if sku not in context.uploads.skus:
+        return StageResult(asset, sku, "retired", notes=("The upload is gone.",))
+    if not campaign.selects(context.products.get(sku)):
+        return StageResult(asset, sku, "not_selected", notes=(f"Not selected by campaign {campaign.name}.",))
+    if not ready:
+        return StageResult(asset, sku, "not_attempted", notes=("The stage before has not passed for this SKU.",))
+    return None
