@@ -213,6 +213,7 @@ FIXED = frozenset(
         "ab_shift_reject",
         "twins",
         "expansion",
+        "detail",
     }
 )
 STEPS = (0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.35, 1.5)

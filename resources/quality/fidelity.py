@@ -106,7 +106,7 @@ def _judge_placed(
     values = {"exact_pixels": changed, **asdict(Appearance() if same else compare(pair))}
     values |= growth(pair, _placed_pair(layer, backdrop).shown if backdrop is not None else None)
     own_limits = limits if harmony == UNTOUCHED else _harmonised(limits)
-    return verdict_on(findings(values, own_limits, _known_scene(backdrop)))
+    return verdict_on(findings(values, own_limits, _known_scene(backdrop)), [measure("edge_halo", values["edge_halo"])])
 
 
 def _harmonised(limits: FidelityThresholds) -> FidelityThresholds:
@@ -141,7 +141,8 @@ def _judge_found(
     behind = align(rgb, alpha, backdrop, found, _SIDE, _MARGIN).shown if backdrop is not None else None
     values = {**_shape(alpha, found, pair), **asdict(compare(pair)), **growth(pair, behind)}
     said = [finding for one in witnesses for finding in one.look(Sight(rgb, alpha, final, found))]
-    return verdict_on([*findings(values, limits, _doubts(found, backdrop)), *said], _facts(found))
+    facts = [*_facts(found), measure("residual", _residual(pair)), measure("edge_halo", values["edge_halo"])]
+    return verdict_on([*findings(values, limits, _doubts(found, backdrop)), *said], facts)
 
 
 def _doubts(found: Registration, backdrop: U8 | None) -> dict[str, Decision]:
@@ -157,6 +158,13 @@ def _shape(alpha: U8, found: Registration, pair: Aligned) -> dict[str, float]:
         "twins": float(found.twins),
         "stretch": found.anisotropy,
     }
+
+
+def _residual(pair: Aligned) -> float:
+    """What is left between the two products once they lie on each other: RMS of grey, 0 to 1, inside."""
+    expected, shown = (cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in (pair.expected, pair.shown))
+    difference = cv2.absdiff(expected, shown)[interior(pair)].astype(np.float32)
+    return float(np.sqrt(np.mean(difference**2)) / 255)
 
 
 def _facts(found: Registration) -> list[Measure]:

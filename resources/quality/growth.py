@@ -1,4 +1,4 @@
-"""What lies beyond a product's outline that should not: more of the product, a rim, an outline that has moved.
+"""What lies at and beyond a product's outline that should not: more of the product, a rim, a halo, a moved outline.
 
 With the empty scene known, whatever it and a shadow do not explain is growth. Without it the scene is guessed from
 what lies further out, and a person has the last word.
@@ -43,12 +43,15 @@ _CLEAR_EDGE = 6.0  # Lab a pixel
 
 def growth(pair: Aligned, behind: U8 | None) -> dict[str, float]:
     """What was measured, by name: `expansion`, area outside the outline that looks like more product as a share of its
-    area, and `outline_moved`, where the empty scene (HxWx3 uint8, as the pair's pictures) is not known.
+    area, `edge_halo`, and `outline_moved`, where the empty scene (HxWx3 uint8, as the pair's pictures) is not known.
     """
+    profiles = _profiles(pair)
+    halo = edge_halo(profiles)
     if behind is not None:
-        return {"expansion": _grown_beyond(pair, behind) / _area(pair)}
+        return {"expansion": _grown_beyond(pair, behind) / _area(pair), "edge_halo": halo}
     small = _reduced(pair)
-    return {"expansion": _grown_guess(small) / _area(small), "outline_moved": outline_moved(pair)}
+    grown = _grown_guess(small) / _area(small)
+    return {"expansion": grown, "outline_moved": outline_moved(profiles), "edge_halo": halo}
 
 
 def _area(pair: Aligned) -> float:
@@ -236,13 +239,28 @@ def _edge_strength(lab: F32, side: float) -> F32:
 # ---- the outline itself
 
 
-def outline_moved(pair: Aligned) -> float:
+def edge_halo(profiles: F32) -> float:
+    """Lab distance of the colours at the outline from any mixture of what lies on its two sides; the mean along it.
+
+    profiles: of `_profiles`. 0 without a halo, or where there are too few. A bright or dark line of another colour, as
+    the rest of an old background leaves it, is no mixture.
+    """
+    if len(profiles) < _LEAST_PROFILES:
+        return 0.0
+    inside, outside = profiles[:, _INWARDS - 3], profiles[:, _INWARDS + 5 : _INWARDS + 8].mean(axis=1)
+    ring = profiles[:, _INWARDS - 1 : _INWARDS + 4]
+    along = outside - inside
+    length = np.maximum((along**2).sum(axis=1), 1e-6)[:, None]
+    share = np.clip(((ring - inside[:, None]) * along[:, None]).sum(axis=2) / length, 0, 1)
+    stray = np.linalg.norm(ring - inside[:, None] - share[..., None] * along[:, None], axis=2)
+    return float(stray.max(axis=1).mean())
+
+
+def outline_moved(profiles: F32) -> float:
     """Share of the outline, 0 to 1, that has a clear edge at one same distance outside: a rim, or a fatter product.
 
-    What the scene has of edges lies at any distance, and is taken off. Looked at across the outline where it is sharp
-    and its surroundings are free; 0 if that is hardly anywhere.
+    profiles: of `_profiles`. What the scene has of edges lies at any distance, and is taken off; 0 if there are few.
     """
-    profiles = _profiles(pair)
     if len(profiles) < _LEAST_PROFILES:
         return 0.0
     steps = np.linalg.norm(profiles[:, 2:] - profiles[:, :-2], axis=2) / 2  # from offset 1 - _INWARDS on
@@ -255,7 +273,10 @@ def outline_moved(pair: Aligned) -> float:
 
 
 def _profiles(pair: Aligned) -> F32:
-    """Lab across the outline, (N, _INWARDS + 1 + _OUTWARDS, 3), from inside outwards."""
+    """Lab across the outline, (N, _INWARDS + 1 + _OUTWARDS, 3), from inside outwards.
+
+    Where it is sharp and its surroundings are free; none if that is hardly anywhere.
+    """
     solid = cv2.inRange(pair.alpha, 128, 255)
     outside = cv2.distanceTransform(cv2.bitwise_not(solid), cv2.DIST_L2, 5)
     inside = cv2.distanceTransform(solid, cv2.DIST_L2, 5)

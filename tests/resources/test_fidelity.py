@@ -243,6 +243,15 @@ def test_a_see_through_part_that_is_painted_over_is_rejected() -> None:
     assert _value(verdict, "unexplained_block") > shipped_thresholds().unexplained_block
 
 
+def test_what_is_on_record_without_a_limit() -> None:
+    honest, changed = _found(), _found(_gain(1.14, 1, 0.86))
+    rim = judge(PHOTO, MATTE, _fattened((20, 240, 250)), placement=None)
+    for name in ("scale", "shift_x", "shift_y", "correlation", "residual", "edge_halo"):
+        assert next(m for m in honest.measures if m.name == name).threshold is None
+    assert _value(honest, "residual") < 0.02 < _value(changed, "residual")
+    assert 2 * _value(honest, "edge_halo") < _value(rim, "edge_halo")
+
+
 def test_the_aligned_pair_is_what_the_judge_compares() -> None:
     pair = aligned_pair(PHOTO, MATTE, in_scene(PHOTO, MATTE, 1.1, 90, 40), None)
     assert pair is not None
