@@ -530,6 +530,8 @@ def write(products: list[Product], out: Path, size: int, kinds: dict[str, Kind] 
             before = _roomy(product.rgba)
             other = _roomy(products[(number + len(products) // 2) % len(products)].rgba)
             for name, kind in kinds.items():
+                if name == "another_product" and len(products) == 1:
+                    continue
                 rng = np.random.default_rng(zlib.crc32(f"{product.name}/{name}".encode()))
                 after = other if name == "another_product" else np.ascontiguousarray(kind.change(before, rng))
                 if kind.damaged and not kind.finish and name != "another_product" and not visible(before, after):

@@ -12,7 +12,7 @@ import numpy as np
 from resources.imaging.alpha import Rgb
 from resources.matting.batches import Batches, Peak, Together, clear_memory, free_memory
 from resources.matting.neural import Field, stretched
-from resources.torch_runtime import Wanted, device, ensure_torchvision, likely_device, require, require_operators
+from resources.torch_runtime import Wanted, device, likely_device, require, require_operators, transformers_net
 from resources.weights import Models, Weights
 
 _REVISION = "1"
@@ -65,24 +65,10 @@ class BiRefNetDetector:
         if self._net is not None:
             return
         self._models.verify(self._weights)
-        ensure_torchvision()
-        import torch
-        from transformers import AutoModelForImageSegmentation
-        from transformers.utils import logging
-
-        logging.disable_progress_bar()
         self.device = device(self._wanted)
-        on_gpu = self.device == "cuda"
-        net = AutoModelForImageSegmentation.from_pretrained(
-            str(self._models.folder(self._weights)),
-            trust_remote_code=self._weights.trust_remote_code,
-            local_files_only=True,
-            use_safetensors=True,
-            # Processors have no fast half precision, and bfloat16 would move edges by up to a percent.
-            dtype=torch.float16 if on_gpu else torch.float32,
-        )
-        self._net = net.to(self.device).eval()
-        self.notes = () if on_gpu else ("float32_on_cpu",)
+        folder, trusted = self._models.folder(self._weights), self._weights.trust_remote_code
+        self._net = transformers_net("AutoModelForImageSegmentation", folder, self.device, trust_remote_code=trusted)
+        self.notes = () if self.device == "cuda" else ("float32_on_cpu",)
 
     def _batch(self, inputs: Sequence[Field]) -> list[Field]:
         import torch

@@ -15,7 +15,7 @@ from resources.matting.batches import Batches, Peak, clear_memory, free_memory
 from resources.matting.engine import Mask
 from resources.matting.neural import Field, normalised
 from resources.matting.shapes import resize_mask
-from resources.torch_runtime import Wanted, device, ensure_torchvision, likely_device, require
+from resources.torch_runtime import Wanted, device, likely_device, require, transformers_net
 from resources.weights import Models, Weights
 
 _REVISION = "1"
@@ -92,20 +92,8 @@ class ViTMatteRefiner:
         if self._net is not None:
             return
         self._models.verify(self._weights)
-        ensure_torchvision()
-        import torch
-        from transformers import VitMatteForImageMatting
-        from transformers.utils import logging
-
-        logging.disable_progress_bar()
         self.device = device(self._wanted)
-        net = VitMatteForImageMatting.from_pretrained(
-            str(self._models.folder(self._weights)),
-            local_files_only=True,
-            use_safetensors=True,
-            dtype=torch.float16 if self.device == "cuda" else torch.float32,
-        )
-        self._net = net.to(self.device).eval()
+        self._net = transformers_net("VitMatteForImageMatting", self._models.folder(self._weights), self.device)
 
     def _input(self, photo: Rgb, known: Trimap, tile: Tile) -> Field:
         """4xHxW float32: normalised colours and the trimap as 0..1."""

@@ -18,7 +18,7 @@ from resources.matting.batches import Batches, Peak, Together, clear_memory, fre
 from resources.matting.neural import normalised
 from resources.quality.registration import Aligned, align
 from resources.quality.witness import Finding, Sight
-from resources.torch_runtime import Wanted, device, ensure_torchvision, likely_device, require
+from resources.torch_runtime import Wanted, device, likely_device, require, transformers_net
 from resources.verdicts import measure
 from resources.weights import Input, Models, Weights
 
@@ -113,20 +113,8 @@ class PatchLikeness:
         if self._net is not None:
             return
         self._models.verify(self._weights)
-        ensure_torchvision()
-        import torch
-        from transformers import Dinov2Model
-        from transformers.utils import logging
-
-        logging.disable_progress_bar()
         self.device = device(self._wanted)
-        net = Dinov2Model.from_pretrained(
-            str(self._models.folder(self._weights)),
-            local_files_only=True,
-            use_safetensors=True,
-            dtype=torch.float16 if self.device == "cuda" else torch.float32,
-        )
-        self._net = net.to(self.device).eval()
+        self._net = transformers_net("Dinov2Model", self._models.folder(self._weights), self.device)
 
     def _batch(self, pairs: Sequence[Pair]) -> list[F32]:
         """For each pair a map of cosines, one a patch."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import shutil
 import subprocess
@@ -13,9 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
-from catalog_assets.cli import cli
 from catalog_assets.quarantine import Quarantined
 from catalog_assets.records import campaign_shelf
 from catalog_assets.sample_catalog import SAMPLE, Expected, expected, surprises, unexpected_reviews
@@ -23,6 +21,7 @@ from resources.imaging.encode import jpeg
 from resources.names import sku_name
 from resources.store import LocalStore
 from resources.verdicts import Rejection
+from tests.catalog_assets.command_line import assert_could_not_run, catalog
 from tests.catalogs import make_catalog, photo_bytes
 from tests.conftest import S3Server
 from tests.pictures import png_bytes, product_cutout, product_photo, truncated
@@ -55,28 +54,10 @@ def own_process_state(campaign_folder: Path, tmp_path_factory: pytest.TempPathFa
         patch.setenv("CATALOG_CAMPAIGNS", str(campaign_folder))
         patch.chdir(tmp_path_factory.mktemp("elsewhere"))
         yield patch
-        logging.disable(logging.NOTSET)
         assert "DAGSTER_HOME" not in os.environ
         # Nothing is left in the user's home, but for matplotlib's list of fonts.
         assert {path.name for path in home.iterdir()} <= {".cache", ".config"}
         assert not list(Path.cwd().iterdir())  # nor where the command was called
-
-
-def catalog(*arguments: str | Path) -> Result:
-    """The command line, called in this process. What it did not expect is raised here."""
-    result = CliRunner().invoke(cli, [str(argument) for argument in arguments], catch_exceptions=False)
-    # Terminal control never reaches the output, whatever names and files are called.
-    assert "\x1b" not in result.stdout.replace("\x1b[0m", "")
-    return result
-
-
-def assert_could_not_run(result: Result, *words: str) -> None:
-    assert result.exit_code == 2, result.output
-    assert result.stdout == ""
-    [line] = result.stderr.splitlines()
-    assert line.startswith("catalog: ")
-    for word in words:
-        assert word in line
 
 
 def shop(root: Path, *, good: tuple[str, ...] = (), bad: tuple[str, ...] = ()) -> Path:
@@ -104,7 +85,6 @@ def first_refresh(filled: Path, campaign_folder: Path) -> Result:
         patch.setenv("CATALOG_CAMPAIGNS", str(campaign_folder))
         patch.delenv("DAGSTER_HOME", raising=False)
         result = catalog("refresh", "--root", filled)
-        logging.disable(logging.NOTSET)
     return result
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import warnings
 from collections.abc import Iterator
@@ -188,7 +187,6 @@ def own_process_state(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
             monkeypatch.delenv(name)
     with warnings.catch_warnings():
         yield
-    logging.disable(logging.NOTSET)
 
 
 def _call(*arguments: object) -> Result:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -157,7 +156,6 @@ def test_go_runs_the_campaign_at_once(root: Path, store: CatalogStore, monkeypat
     def review(*words: str) -> str:
         arguments = ["review", *words, "mug", "--campaign", "sale", "--root", str(root), "--go"]
         result = CliRunner().invoke(cli, arguments, catch_exceptions=False)
-        logging.disable(logging.NOTSET)  # the command line silences logs; tests after it do not
         return f"{result.exit_code} {result.stdout}"
 
     said = review("approve", "--by", "Ann", "--note", "right")

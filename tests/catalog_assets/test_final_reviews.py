@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,10 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
 from catalog_assets.campaign_files import Campaign, Campaigns, load_campaigns
-from catalog_assets.cli import cli
 from catalog_assets.decisions import (
     MAX_DECISION_BYTES,
     DecidedFinal,
@@ -32,6 +30,7 @@ from catalog_assets.why import care_in_words
 from resources.storage.s3 import S3Store
 from resources.store import CatalogStore, LocalStore
 from resources.verdicts import BAD_DECISION, Rejection
+from tests.catalog_assets.command_line import assert_could_not_run, catalog, elsewhere
 from tests.catalog_assets.shop import SCENE, Shop, campaigns
 from tests.catalog_assets.test_gallery import HOSTILE
 from tests.conftest import S3Server
@@ -254,18 +253,8 @@ def test_what_is_of_yesterday_waits_for_nobody(shop: Shop, tmp_path: Path) -> No
 
 @pytest.fixture(autouse=True)
 def own_process_state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """The command line silences logs; tests after it do not. It writes nothing where it is called."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("CATALOG_ROOT", raising=False)
-        patch.delenv("DAGSTER_HOME", raising=False)
-        patch.chdir(tmp_path_factory.mktemp("elsewhere"))
+    with elsewhere(tmp_path_factory.mktemp("elsewhere")):
         yield
-        logging.disable(logging.NOTSET)
-        assert not list(Path.cwd().iterdir())
-
-
-def catalog(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(cli, [str(argument) for argument in arguments], catch_exceptions=False)
 
 
 def review(shop: Shop, *words: str) -> Result:
@@ -274,15 +263,6 @@ def review(shop: Shop, *words: str) -> Result:
 
 def said_in(shop: Shop, sku: str = "mug", campaign: str = "evergreen", name: str = NAME) -> dict[str, Any]:
     return dict(json.loads(shop.store.read(f"reviews/{sku}/{campaign}/{name}.json")))
-
-
-def assert_could_not_run(result: Result, *words: str) -> None:
-    assert result.exit_code == 2, result.output
-    assert result.stdout == ""
-    [line] = result.stderr.splitlines()
-    assert line.startswith("catalog: ")
-    for word in words:
-        assert word in line
 
 
 def test_the_list_says_where_to_look_and_what_to_type(shop: Shop) -> None:

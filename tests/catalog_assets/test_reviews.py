@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,12 +11,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 from numpy.typing import NDArray
 from PIL import Image
 
 from catalog_assets.campaign_files import load_campaigns
-from catalog_assets.cli import cli
 from catalog_assets.context import RunContext
 from catalog_assets.decisions import MAX_DECISION_BYTES, Decision, Decisions, remove_decision, write_decision
 from catalog_assets.gallery import write_gallery
@@ -31,6 +29,7 @@ from resources.imaging.encode import png_grey, read_grey
 from resources.matting.engine import EngineRun, Hypothesis, Matte
 from resources.storage.s3 import S3Store
 from resources.store import CatalogStore, open_store
+from tests.catalog_assets.command_line import assert_could_not_run, catalog, elsewhere
 from tests.catalogs import SIZE, easy_photo, make_catalog, photo_bytes, product_of
 from tests.conftest import S3Server
 from tests.pictures import png_bytes
@@ -623,27 +622,8 @@ def test_the_line_takes_decisions_from_s3(s3_server: S3Server, engine: HalfEngin
 
 @pytest.fixture(autouse=True)
 def own_process_state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """The command line silences logs; tests after it do not. It writes nothing where it is called."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("CATALOG_ROOT", raising=False)
-        patch.delenv("DAGSTER_HOME", raising=False)
-        patch.chdir(tmp_path_factory.mktemp("elsewhere"))
+    with elsewhere(tmp_path_factory.mktemp("elsewhere")):
         yield
-        logging.disable(logging.NOTSET)
-        assert not list(Path.cwd().iterdir())
-
-
-def catalog(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(cli, [str(argument) for argument in arguments], catch_exceptions=False)
-
-
-def assert_could_not_run(result: Result, *words: str) -> None:
-    assert result.exit_code == 2, result.output
-    assert result.stdout == ""
-    [line] = result.stderr.splitlines()
-    assert line.startswith("catalog: ")
-    for word in words:
-        assert word in line
 
 
 def test_the_list_says_what_there_is_to_choose_from(shop: Path) -> None:
