@@ -7,7 +7,7 @@ of the same campaign name replaces the shipped one. A broken file is left out an
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -18,6 +18,7 @@ from cronsim import CronSim, CronSimError
 from pydantic import Field, field_validator, model_validator
 
 from catalog_assets.settings import SettingsError, Strict, parse_yaml
+from resources.marketplaces.rule_files import RuleBook
 from resources.products import Product
 from resources.scenes.templates import Crop, SceneTemplate, crop_size, load_templates
 
@@ -94,6 +95,11 @@ class Campaign(Strict):
     engine: str = Field("", description="Scene engine; empty: that of the profile.")
     fidelity: dict[str, float] = Field(default_factory=dict, description="Thresholds that differ from catalog.yaml.")
     rotation: Literal["none", "weekly", "monthly"] = "none"
+    holiday: bool | None = Field(
+        None,
+        description="True if its scenes advertise a holiday (Christmas, Black Friday), which some marketplaces forbid; "
+        "not said: a campaign with dates counts as one.",
+    )
     archived: bool = False
 
     @field_validator("name")
@@ -146,6 +152,12 @@ class Campaign(Strict):
         if self.first_day and self.last_day and len(self.first_day) == 10 and self.first_day > self.last_day:
             raise ValueError("from lies after until, swap them")
         return self
+
+    @property
+    def advertises_holiday(self) -> bool:
+        """True if its pictures must not go where holiday themes are forbidden."""
+        dated = self.first_day is not None or self.last_day is not None
+        return dated if self.holiday is None else self.holiday
 
     def is_active(self, moment: datetime) -> bool:
         """True if the moment (aware) lies within the campaign's dates, in its timezone; until is inclusive."""
@@ -204,8 +216,11 @@ class Campaigns:
         return [campaign for campaign in self.active.values() if campaign.is_active(moment)]
 
 
-def load_campaigns(folder: Path | None = None, known_marketplaces: Iterable[str] | None = None) -> Campaigns:
-    """Read the shipped campaigns and those of `folder` (default: CATALOG_CAMPAIGNS). Never raises for a file."""
+def load_campaigns(folder: Path | None = None, marketplaces: RuleBook | None = None) -> Campaigns:
+    """Read the shipped campaigns and those of `folder` (default: CATALOG_CAMPAIGNS). Never raises for a file.
+
+    marketplaces: a campaign that names another one is left out, and one that a marketplace names goes there, too.
+    """
     if folder is None and os.environ.get(FOLDER_VARIABLE):
         folder = Path(os.environ[FOLDER_VARIABLE])
     found: dict[str, Campaign] = {}
@@ -216,7 +231,7 @@ def load_campaigns(folder: Path | None = None, known_marketplaces: Iterable[str]
     for own, path in [*_files(SHIPPED, own=False), *_files(folder, own=True)]:
         try:
             campaign = parse_yaml(path.read_bytes(), path.name, Campaign)
-            _check_marketplaces(campaign, path.name, known_marketplaces)
+            campaign = _with_marketplaces(campaign, path.name, marketplaces)
             if campaign.name in shops:
                 raise SettingsError(f"{path.name}: name: {campaign.name!r} is used by another file, choose another")
         except (SettingsError, OSError) as error:
@@ -238,9 +253,14 @@ def _files(folder: Path | None, *, own: bool) -> list[tuple[bool, Path]]:
     return [(own, path) for path in sorted(folder.iterdir()) if path.suffix in {".yaml", ".yml"}]
 
 
-def _check_marketplaces(campaign: Campaign, file: str, known: Iterable[str] | None) -> None:
-    unknown = sorted(set(campaign.marketplaces) - set(known)) if known is not None else []
+def _with_marketplaces(campaign: Campaign, file: str, book: RuleBook | None) -> Campaign:
+    """The campaign with the marketplaces that ask for it. Raises SettingsError if it names one without a rules file."""
+    if book is None:
+        return campaign
+    unknown = sorted(set(campaign.marketplaces) - set(book.known))
     if unknown:
         raise SettingsError(
-            f"{file}: marketplaces: no rules for {', '.join(unknown)}; known are {', '.join(sorted(known or []))}"
+            f"{file}: marketplaces: no rules for {', '.join(unknown)}; known are {', '.join(book.known)}"
         )
+    asking = [name for name, rules in book.rules.items() if rules.wants(campaign.name)]
+    return campaign.model_copy(update={"marketplaces": list(dict.fromkeys([*campaign.marketplaces, *asking]))})

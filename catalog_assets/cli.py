@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from catalog_assets.refresh import Refreshed
     from catalog_assets.review_page import WaitingItems
     from catalog_assets.reviews import Waiting
+    from resources.marketplaces.rules import Slot
     from resources.store import CatalogStore
 
 P = ParamSpec("P")
@@ -131,9 +132,12 @@ def _explained(error: Exception) -> str:
 
 def _campaigns() -> Campaigns:
     from catalog_assets.campaign_files import load_campaigns
-    from resources.marketplaces.rules import load_rules
+    from resources.marketplaces.rule_files import load_rules
 
-    campaigns = load_campaigns(known_marketplaces=load_rules().rules)
+    book = load_rules()
+    for broken in book.problems:
+        _say(f"marketplace left as it is: {broken}", err=True)
+    campaigns = load_campaigns(marketplaces=book)
     for problem in campaigns.problems:
         _say(f"campaign left out: {problem.message}", err=True)
     return campaigns
@@ -383,16 +387,39 @@ def judge(
 
 
 @cli.command()
-@click.argument("file", type=click.Path(exists=True, dir_okay=False))
-@click.option("--marketplace", required=True, help="Marketplace, as its rules file is named.")
+@click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False))
+@click.option("--marketplace", "names", multiple=True, help="Marketplace, as its rules file is named.")
 @click.option("--slot", default="main", show_default=True, type=click.Choice(["main", "additional", "lifestyle"]))
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@click.option("--text/--no-text", default=True, help="Also read a main picture: writing beside the product.")
+@click.option("--verify", is_flag=True, help="Instead of FILE: every exported file against what the manifests say.")
+@root_option
 @command
-def comply(file: str, marketplace: str, slot: str, as_json: bool) -> int:
+def comply(
+    file: str | None, names: Sequence[str], slot: Slot, as_json: bool, text: bool, verify: bool, root: str
+) -> int:
     """Does a picture keep a marketplace's rules? Measured on its own bytes."""
     from catalog_assets.single import comply_file
 
-    return _one(comply_file(Path(file), marketplace, slot), as_json, "verdict")
+    if verify and file is None:
+        return _verify(root, names)
+    if verify or file is None or len(names) != 1:
+        raise click.UsageError("FILE and one --marketplace are needed, or --verify without FILE.")
+    return _one(comply_file(Path(file), names[0], slot, text=text), as_json, "verdict")
+
+
+def _verify(root: str, names: Sequence[str]) -> int:
+    """One JSON line a file that is not what the manifests say, and the counts."""
+    from catalog_assets.export_verification import verify_exports
+
+    faults, checked = 0, 0
+    for result in verify_exports(_store(root), names):
+        checked += 1
+        if result["status"] != "ok":
+            faults += 1
+            click.echo(json.dumps(result, ensure_ascii=True))
+    _say(f"{checked} pictures, {faults} not as the manifests say.", err=True)
+    return SOME_STOPPED if faults else DONE
 
 
 def _engines(matting: str = "") -> Any:
@@ -760,6 +787,26 @@ def campaigns() -> int:
     for name in found.archived:
         click.echo(f"{name}: archived")
     return SOME_STOPPED if found.problems else DONE
+
+
+@cli.command()
+@command
+def marketplaces() -> int:
+    """The marketplaces, what their main picture is, who exports there, and rules files that cannot be used."""
+    from resources.marketplaces.rule_files import load_rules
+    from resources.marketplaces.rules import SLOTS, canvas
+
+    book, active = load_rules(), _campaigns().active
+    for name, rules in book.rules.items():
+        width, height = canvas(rules.slots.main, rules.slots.main.render.side)
+        users = [campaign for campaign, one in active.items() if name in one.marketplaces]
+        refused = [slot for slot in SLOTS if not rules.slot(slot).allowed.value]
+        _say(
+            f"{name}: {rules.title}; main picture up to {width} x {height}, background "
+            f"{rules.slots.main.background.required}; files {', '.join(rules.feed.manifests) or 'list of pictures'}; "
+            f"campaigns {', '.join(users) or 'none'}" + (f"; takes no {', '.join(refused)}" if refused else "")
+        )
+    return SOME_STOPPED if book.problems else DONE
 
 
 def main() -> None:

@@ -18,7 +18,7 @@ from catalog_assets.reports import report_assets
 from resources.alerts import Alerts
 from resources.catalog_resource import CatalogResource
 from resources.engines import Engines
-from resources.marketplaces.rules import load_rules
+from resources.marketplaces.rule_files import load_rules
 from resources.progress import Progress
 from sensors.backfills import reports_sensor
 from sensors.failures import failures_sensor
@@ -88,5 +88,5 @@ def _is_set(variable: str) -> bool:
     return bool(dg.EnvVar(variable).get_value(""))
 
 
-_campaigns = load_campaigns(known_marketplaces=load_rules().rules)
+_campaigns = load_campaigns(marketplaces=load_rules())
 defs = build_definitions(read_environment(), _campaigns)

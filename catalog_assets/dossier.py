@@ -105,16 +105,19 @@ def dossiers(catalog: Catalog, skus: Iterable[str], leave_out: frozenset[str] = 
     return in_order(lambda sku: read_dossier(catalog, sku, leave_out), skus)
 
 
-def in_order(work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
-    """What `work` makes of each item, in the items' order, worked on by a few threads a little ahead."""
-    with ThreadPoolExecutor(max_workers=_READERS, thread_name_prefix="reports") as pool:
+def in_order(work: Callable[[T], R], items: Iterable[T], ahead: int = _AHEAD) -> Iterator[R]:
+    """What `work` makes of each item, in the items' order, worked on by a few threads, at most `ahead` items ahead."""
+    pool = ThreadPoolExecutor(max_workers=_READERS, thread_name_prefix="reports")
+    try:
         pending: deque[Future[R]] = deque()
         for item in items:
             pending.append(pool.submit(work, item))
-            if len(pending) >= _AHEAD:
+            if len(pending) >= ahead:
                 yield pending.popleft().result()
         while pending:
             yield pending.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def read_dossier(catalog: Catalog, sku: str, leave_out: frozenset[str] = frozenset()) -> Dossier:

@@ -28,10 +28,13 @@ class Environment:
     scenes: str = ""
     ranking: str = ""
     witnesses: str = ""
+    upscaling: str = ""
     device: str = ""
     models_folder: str = ""
     weights_file: str = ""
     accept_licences: tuple[str, ...] = ()
+    c2pa_certificate: str = ""
+    c2pa_key: str = ""
     hub: str = "https://huggingface.co"
     hub_token: str = field(default="", repr=False)
     product_batch: int = PRODUCT_BATCH
@@ -56,10 +59,13 @@ def read_environment(variables: Mapping[str, str] | None = None) -> Environment:
         scenes=found.get("CATALOG_SCENE_ENGINE", ""),
         ranking=found.get("CATALOG_RANKING_ENGINE", ""),
         witnesses=found.get("CATALOG_JUDGE_WITNESSES", ""),
+        upscaling=found.get("CATALOG_UPSCALING_ENGINE", ""),
         device=_one_of(found, "CATALOG_DEVICE", ("", "auto", "cuda", "cpu")),
         models_folder=found.get("CATALOG_MODELS", ""),
         weights_file=found.get("CATALOG_WEIGHTS", ""),
         accept_licences=_listed(found.get("CATALOG_ACCEPT_LICENCES", "")),
+        c2pa_certificate=found.get("CATALOG_C2PA_CERTIFICATE", ""),
+        c2pa_key=found.get("CATALOG_C2PA_KEY", ""),
         hub=found.get("HF_ENDPOINT") or "https://huggingface.co",
         hub_token=found.get("HF_TOKEN", ""),
         product_batch=_batch(found, "CATALOG_PRODUCT_BATCH", PRODUCT_BATCH),

@@ -25,7 +25,7 @@ from catalog_assets.stages.decided_finals import EVIDENCE
 from catalog_assets.stages.reviewed import CHOICES, DECISION, PERSON
 from catalog_assets.why import Why, named, why
 from resources.imaging.correction import Correction
-from resources.marketplaces.rules import load_rules
+from resources.marketplaces.rule_files import load_rules
 from resources.scenes.templates import load_templates
 from resources.store import CatalogStore
 
@@ -297,6 +297,9 @@ def export_line(record: Record) -> ExportLine:
     fill = next((one["fill"] for one in files if one["slot"] == "main"), None)
     if fill:
         parts.append(f"main picture filled to {fill:.0%}")
+    left_out = record.facts.get("left_out", [])
+    if left_out:
+        parts.append(f"{len(left_out)} left out: {left_out[0]['message']}")
     return ExportLine(title, True, ", ".join(parts))
 
 

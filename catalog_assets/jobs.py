@@ -18,6 +18,7 @@ from resources.progress import Progress
 
 SCATTERED_JOB = "scattered_skus"
 REPORTS_JOB = "reports"
+MANIFESTS_JOB = "manifests_job"
 # What define_asset_job returns; Dagster does not export its class.
 AssetJob = Any
 
@@ -110,4 +111,14 @@ def reports_job() -> AssetJob:
         selection=dg.AssetSelection.groups("reports"),
         tags=MAX_RUNTIME,
         description="Quarantine, gallery, overview and manifests over the whole catalog.",
+    )
+
+
+def manifests_job() -> AssetJob:
+    """The job `manifests_job`: the manifests alone, which seasons change though nothing was made."""
+    return dg.define_asset_job(
+        name=MANIFESTS_JOB,
+        selection=dg.AssetSelection.assets("manifests"),
+        tags=MAX_RUNTIME,
+        description="The manifests of every marketplace over the whole catalog.",
     )

@@ -3,144 +3,280 @@
 from __future__ import annotations
 
 import csv
-import io
-from collections import defaultdict
+import tempfile
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Set as AbstractSet
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO
 
-from catalog_assets.campaign_files import EVERGREEN, Campaign, Campaigns
-from catalog_assets.dossier import CAMPAIGN_ASSETS, Dossier, LineDossier, dossiers, open_catalog
-from catalog_assets.records import Record
+from catalog_assets.campaign_files import Campaign, Campaigns
+from catalog_assets.context import insist_on_uploads
+from catalog_assets.dossier import CAMPAIGN_ASSETS, Catalog, in_order, open_catalog, read_dossier
+from catalog_assets.exported import Exports, NotListed, exports_of, season_first
+from catalog_assets.listed_pictures import FOLDER, PICTURES, stored_pictures
+from catalog_assets.manifest_archives import ArchiveResult, archived, write_archive
+from catalog_assets.manifest_changes import ChangeLog, ManifestChanges
+from catalog_assets.publishing import Publisher, PublishTotals, Unpublished
 from catalog_assets.settings import Settings
-from resources.marketplaces.manifests import ExportedFile, ExportedProduct, clean_cell, image_url, write_manifest
-from resources.marketplaces.rules import MarketplaceRules, load_rules
-from resources.store import CatalogStore
+from resources.marketplaces.listing import ExportedFile, ExportedProduct, Gallery, gallery, image_url
+from resources.marketplaces.manifests import ManifestProblem, ManifestWriter, clean_cell
+from resources.marketplaces.rule_files import load_rules
+from resources.marketplaces.rules import SLOTS, MarketplaceRules
+from resources.progress import Progress
+from resources.store import CatalogStore, NotFound, StoreError
 
-FOLDER = "manifests"
-EXPORTS = "exports/"
-PICTURES = "pictures.csv"
-_COLUMNS = ("category", "brand", "color", "material", "price", "description", "asin")
-_PICTURE_COLUMNS = ("sku", "slot", "campaign", "scene", "file", "url", "sha256")
-_EXPORT = CAMPAIGN_ASSETS[-1]
-_SLOTS = ("main", "additional", "lifestyle")
+LEFT_OUT = "left_out.csv"
+STATE = "state/manifests.json"
+_LEFT_OUT_COLUMNS = ("sku", "slot", "campaign", "scene", "code", "message")
+_CHUNK_BYTES = 1 << 20
+_NO_MAIN = (
+    "no_main_picture",
+    "Its main picture is not listed there, and a scene must not stand in its place. See the reason of the main one.",
+)
 
 
 @dataclass(frozen=True, slots=True)
 class MarketplaceTotals:
-    """What one marketplace's manifests hold."""
+    """What one marketplace's manifests hold. left_out: pictures that it does not get, by code."""
 
     name: str
     products: int
     pictures: int
     files: tuple[str, ...]
+    left_out: Counter[str] = field(default_factory=Counter)
+    problems: tuple[ManifestProblem, ...] = ()
+    archive: ArchiveResult = field(default_factory=lambda: ArchiveResult(()))
 
 
 @dataclass(frozen=True, slots=True)
 class ManifestResult:
-    """What was written. out_of_season: campaigns that are left out until their dates come. removed: stale files."""
+    """What was written. out_of_season: campaigns that are left out until their dates come. removed: stale files.
+
+    published: what was put to the CDN's folder or bucket, None where nothing is published.
+    """
 
     marketplaces: tuple[MarketplaceTotals, ...]
     out_of_season: tuple[str, ...]
     removed: int
+    changes: ManifestChanges
+    published: PublishTotals | None = None
 
 
 def write_manifests(
-    store: CatalogStore, campaigns: Campaigns, settings: Settings, moment: datetime | None = None
+    store: CatalogStore,
+    campaigns: Campaigns,
+    settings: Settings,
+    moment: datetime | None = None,
+    publisher: Publisher | None = None,
+    progress: Progress | None = None,
 ) -> ManifestResult:
     """Write `manifests/<marketplace>/` for every marketplace of a campaign; remove what is no longer due.
 
-    Listed are SKUs whose photos are still uploaded and that no gate has stopped since, with the exported pictures
-    of campaigns whose dates hold the moment (default: now), those of a season before evergreen's. Beside the
-    marketplace's own files lies `pictures.csv`: every listed file with its recorded SHA-256. Store trouble raises
-    StoreError.
+    Listed are SKUs whose photos are still uploaded and that no gate has stopped since, with the exported pictures of
+    campaigns whose dates hold the moment (aware; default: now), those of a season before evergreen's. Beside the
+    marketplace's own files lie `pictures.csv`, every listed file with its recorded SHA-256, and `left_out.csv`, what
+    else was exported or refused and why it is not listed. With a publisher every picture is at its address before a
+    manifest names it, and goes only after none does. What a marketplace has whose rules file is broken stays as it is.
+    Memory does not grow with the catalog, but for published keys.
+    StoreError if a store fails: until all pictures are up, the manifests in the store stay as they were. SettingsError
+    for a marketplace in `archives` that is not known.
     """
-    active = {campaign.name: campaign for campaign in campaigns.on(moment or datetime.now(UTC))}
-    order = [campaign.name for campaign in sorted(active.values(), key=_season_first)]
-    products = _products(store, replace(campaigns, active=active), order)
-    rules = load_rules().rules
-    totals = []
-    written: set[str] = set()
-    for name in sorted({name for campaign in campaigns.active.values() for name in campaign.marketplaces}):
-        listed = products.get(name, [])
-        made = _marketplace_files(rules[name], listed, settings.image_base_url)
-        keys = {f"{FOLDER}/{name}/{file}": data for file, data in made.items()}
-        for key, data in keys.items():
-            store.write(key, data)
-        written.update(keys)
-        totals.append(MarketplaceTotals(name, len(listed), sum(len(one.files) for one in listed), tuple(keys)))
-    stale = [entry.key for entry in store.list(f"{FOLDER}/") if entry.key not in written]
-    store.delete_many(stale)
+    moment = moment or datetime.now(UTC)
+    progress = progress or Progress(show=False)
+    known = load_rules().rules
+    zipped = archived(settings, known)
+    active = {campaign.name: campaign for campaign in sorted(campaigns.on(moment), key=season_first)}
+    catalog = open_catalog(store, replace(campaigns, active=active))
+    insist_on_uploads(store, catalog.uploads)
+    wanted = {name for campaign in campaigns.active.values() for name in campaign.marketplaces}
+    names, frozen = sorted(wanted & set(known)), wanted - set(known)
+    with tempfile.TemporaryDirectory(prefix="manifests-") as temporary, ExitStack() as opened:
+        folder = Path(temporary)
+        drafts = [_Draft(known[name], settings.accounts.get(name, {}), folder / name, opened) for name in names]
+        _fill(drafts, _Shop(catalog, active, known, settings, publisher), progress)
+        compared = _compared(store, drafts, frozen, folder)
+        for draft in drafts:
+            draft.commit(store)
+        changes = compared.save(moment)
+        for draft in drafts:
+            if draft.name in zipped:
+                draft.archive(store, progress)
+        totals = tuple(draft.totals() for draft in drafts)
+    removed = _remove_stale(store, totals, frozen)
+    published = None
+    if publisher is not None:
+        needed = {listed.url for name in frozen for listed in stored_pictures(store, name)}
+        published = publisher.remove_unlisted(moment, catalog.uploads.skus, needed)
+    store.write_json(STATE, {"campaigns": sorted(active), "moment": moment.astimezone(UTC).isoformat()})
     out_of_season = tuple(name for name in campaigns.active if name not in active)
-    return ManifestResult(tuple(totals), out_of_season, len(stale))
+    return ManifestResult(totals, out_of_season, removed, changes, published)
 
 
-def _season_first(campaign: Campaign) -> tuple[bool, bool, str]:
-    """Marketplaces show the first lifestyle picture most: that of a campaign with dates, evergreen's last."""
-    return campaign.name == EVERGREEN, campaign.first_day is None and campaign.last_day is None, campaign.name
+def season_written(store: CatalogStore) -> tuple[frozenset[str], datetime] | None:
+    """The campaigns that the manifests in the store hold, and the moment they were written for; None if unknown."""
+    try:
+        state = store.read_json(STATE)
+        return frozenset(state["campaigns"]), datetime.fromisoformat(state["moment"])
+    except (NotFound, KeyError, TypeError, ValueError):
+        return None
+    except StoreError as error:
+        if error.code == "broken_record":
+            return None
+        raise
 
 
-def _products(store: CatalogStore, campaigns: Campaigns, order: Sequence[str]) -> dict[str, list[ExportedProduct]]:
-    """Every exported SKU by marketplace, in order of SKUs; order: campaigns whose pictures come first."""
-    catalog = open_catalog(store, campaigns)
-    found: defaultdict[str, list[ExportedProduct]] = defaultdict(list)
-    for dossier in dossiers(catalog, catalog.uploads.skus, leave_out=frozenset({"scene_variants"})):
-        product = catalog.products.get(dossier.sku)
-        fields = {**product.extra, **{column: product.get(column) for column in _COLUMNS}}
-        for marketplace, files in _exported(dossier, campaigns, order).items():
-            found[marketplace].append(ExportedProduct(product.sku, product.title, fields, tuple(files)))
-    return dict(found)
+@dataclass(frozen=True, slots=True)
+class _Shop:
+    """What the listings of a SKU are made from."""
+
+    catalog: Catalog
+    active: Mapping[str, Campaign]
+    rules: Mapping[str, MarketplaceRules]
+    settings: Settings
+    publisher: Publisher | None
+
+    def listings(self, sku: str) -> dict[str, _Listing]:
+        """What each marketplace gets of a SKU, by its name; with a publisher, all of it is at its address then."""
+        dossier = read_dossier(self.catalog, sku, leave_out=frozenset({CAMPAIGN_ASSETS[0]}))
+        exports = exports_of(dossier, self.active)
+        refused: dict[str, Unpublished] = {}
+        while True:
+            found = {name: self._listing(sku, name, of, refused) for name, of in exports.items()}
+            if self.publisher is None:
+                return found
+            listed = [picture.file for listing in found.values() for picture in listing.gallery.pictures]
+            problems = self.publisher.publish(sku, listed)
+            if not problems:
+                return found
+            refused |= problems  # others may take their places: count limits, main pictures
+
+    def _listing(self, sku: str, name: str, exports: Exports, refused: Mapping[str, Unpublished]) -> _Listing:
+        row = self.catalog.products.get(sku)
+        files = tuple(file for file in exports.files if file.path not in refused)
+        product = ExportedProduct(sku, row.title, row.cells(), files)
+        shown = gallery(product, self.rules[name], partial(self._url, sku))
+        left_out = [*exports.left_out, *_refused(sku, exports, refused), *_not_shown(product, shown)]
+        if exports.needs_main and shown.main is None:
+            left_out += [_not_listed(sku, picture.file, *_NO_MAIN) for picture in shown.pictures]
+            shown = Gallery(())
+        return _Listing(product, shown, left_out)
+
+    def _url(self, sku: str, file: ExportedFile) -> str:
+        if self.publisher is not None:
+            return self.publisher.url(sku, file)
+        return image_url(self.settings.image_base_url, file.path)
 
 
-def _exported(dossier: Dossier, campaigns: Campaigns, order: Sequence[str]) -> dict[str, list[ExportedFile]]:
-    """The exported pictures of a SKU by marketplace: main first, lifestyle last, campaigns in their order."""
-    found: defaultdict[str, list[ExportedFile]] = defaultdict(list)
-    for name in order:
-        line = dossier.campaigns[name]
-        if line.selected and not _stopped(dossier.product) and not _stopped(line):
-            for record in line.records[_EXPORT]:
-                if record.passed and record.name in campaigns.active[name].marketplaces:
-                    found[record.name] += _files(line, record)
-    by_slot = {name: sorted(files, key=lambda file: _SLOTS.index(file.slot)) for name, files in found.items()}
-    return {name: files for name, files in by_slot.items() if files}
+@dataclass(frozen=True, slots=True)
+class _Listing:
+    """What one marketplace gets of one SKU."""
+
+    product: ExportedProduct
+    gallery: Gallery
+    left_out: Sequence[NotListed]
 
 
-def _stopped(line: LineDossier) -> bool:
-    """True if a gate has said no since the export: then the files lie there still, but are not offered any more.
-
-    Trouble that may pass (network, a program error) withdraws nothing: a feed without a row ends a listing.
-    """
-    if line.quarantined is not None and line.quarantined.rejection.retryable:
-        return False
-    return not {"review", "rejected"}.isdisjoint(line.statuses.values())
+def _refused(sku: str, exports: Exports, refused: Mapping[str, Unpublished]) -> Iterator[NotListed]:
+    for file in exports.files:
+        if why := refused.get(file.path):
+            yield _not_listed(sku, file, why.code, why.message)
 
 
-def _files(line: LineDossier, record: Record) -> Iterator[ExportedFile]:
-    """The files of an export whose scenes are still accepted."""
-    scenes = {final.facts.get("scene") for final in line.records["scored_finals"] if final.passed}
-    for fact in record.facts["files"]:
-        if fact["slot"] != "lifestyle" or fact["scene"] in scenes:
-            ref = record.files[fact["role"]]
-            yield ExportedFile(
-                slot=fact["slot"],
-                campaign=line.line,
-                scene=fact["scene"],
-                path=ref.key.removeprefix(EXPORTS),
-                sha256=ref.sha256,
-            )
+def _not_shown(product: ExportedProduct, shown: Gallery) -> Iterator[NotListed]:
+    """What the gallery left out, with campaign and scene: it goes through the files slot by slot, in their order."""
+    listed = {id(picture.file) for picture in shown.pictures}
+    ordered = [file for slot in SLOTS for file in product.files if file.slot == slot]
+    others = [file for file in ordered if id(file) not in listed]
+    for file, why in zip(others, shown.left_out, strict=True):
+        yield _not_listed(product.sku, file, why.code, why.message)
 
 
-def _marketplace_files(rules: MarketplaceRules, products: Sequence[ExportedProduct], base: str) -> Mapping[str, bytes]:
-    return {**write_manifest(rules, products, base), PICTURES: _pictures(products, base)}
+def _not_listed(sku: str, file: ExportedFile, code: str, message: str) -> NotListed:
+    return NotListed(sku, file.slot, file.campaign, file.scene, code, message)
 
 
-def _pictures(products: Sequence[ExportedProduct], base: str) -> bytes:
-    """Every listed picture with its hash, so that an upload can be checked against what was judged."""
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\r\n")
-    table.writerow(_PICTURE_COLUMNS)
-    for product in products:
-        for file in product.files:
-            cells = (product.sku, file.slot, file.campaign, file.scene, file.path, image_url(base, file.path))
-            table.writerow([*map(clean_cell, cells), file.sha256])
-    return text.getvalue().encode()
+class _Draft:
+    """The files of one marketplace while they are written, in a local folder; nothing in the store changes yet."""
+
+    def __init__(self, rules: MarketplaceRules, account: Mapping[str, str], folder: Path, opened: ExitStack) -> None:
+        folder.mkdir()
+        self.name = rules.name
+        self._folder = folder
+        self._writer = ManifestWriter(rules, account, lambda name: opened.enter_context((folder / name).open("wb")))
+        self._rest = opened.enter_context((folder / LEFT_OUT).open("w", encoding="utf-8", newline=""))
+        self._left_out = csv.writer(self._rest, lineterminator="\r\n")
+        self._left_out.writerow(_LEFT_OUT_COLUMNS)
+        self._files: tuple[str, ...] = ()
+        self._products = self._pictures = 0
+        self._codes: Counter[str] = Counter()
+        self._archive = ArchiveResult(())
+
+    def add(self, listing: _Listing) -> None:
+        self._writer.add(listing.product, listing.gallery)
+        self._products += bool(listing.gallery.pictures)
+        self._pictures += len(listing.gallery.pictures)
+        for one in listing.left_out:
+            cells = (one.sku, one.slot, one.campaign, one.scene, one.code, one.message)
+            self._left_out.writerow([clean_cell(cell) for cell in cells])
+            self._codes[one.code] += 1
+
+    def close(self) -> None:
+        self._files = (*self._writer.close(), LEFT_OUT)
+        self._rest.close()
+
+    def open_list(self) -> BinaryIO:
+        return (self._folder / PICTURES).open("rb")
+
+    def commit(self, store: CatalogStore) -> None:
+        """Put the finished files into the store."""
+        for name in self._files:
+            with (self._folder / name).open("rb") as file:
+                store.write_stream(f"{FOLDER}/{self.name}/{name}", iter(partial(file.read, _CHUNK_BYTES), b""))
+
+    def archive(self, store: CatalogStore, progress: Progress) -> None:
+        with progress.bar(f"{self.name}.zip", self._pictures) as step:
+            self._archive = write_archive(store, self.name, self.open_list, step)
+
+    def totals(self) -> MarketplaceTotals:
+        files = tuple(f"{FOLDER}/{self.name}/{name}" for name in self._files)
+        return MarketplaceTotals(
+            self.name, self._products, self._pictures, files, self._codes, self._writer.problems, self._archive
+        )
+
+
+def _fill(drafts: Sequence[_Draft], shop: _Shop, progress: Progress) -> None:
+    """Write everything into the drafts, SKU by SKU; pictures go up on the way."""
+    by_name = {draft.name: draft for draft in drafts}
+    skus = shop.catalog.uploads.skus
+    with progress.bar("manifests", len(skus)) as step:
+        for listings in in_order(shop.listings, skus):
+            for name, listing in listings.items():
+                by_name[name].add(listing)
+            step(1)
+    for draft in drafts:
+        draft.close()
+
+
+def _compared(store: CatalogStore, drafts: Sequence[_Draft], frozen: AbstractSet[str], folder: Path) -> ChangeLog:
+    """What will have changed, also for marketplaces that get nothing any more."""
+    changes = ChangeLog(store, folder / "changes.csv")
+    for draft in drafts:
+        with draft.open_list() as file:
+            changes.compare(draft.name, file)
+    for name in sorted(set(store.children(FOLDER)) - {draft.name for draft in drafts} - frozen):
+        changes.compare(name, None)
+    return changes
+
+
+def _remove_stale(store: CatalogStore, totals: Sequence[MarketplaceTotals], frozen: AbstractSet[str]) -> int:
+    """Remove from the manifests' folder what was not written now; how many files that were."""
+    due = {key for one in totals for key in (*one.files, *one.archive.keys)}
+    listed = (entry.key for entry in store.list(f"{FOLDER}/"))
+    stale = [key for key in listed if key not in due and key.split("/")[1] not in frozen]
+    store.delete_many(stale)
+    return len(stale)

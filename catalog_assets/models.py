@@ -9,6 +9,7 @@ from catalog_assets.environment import Environment
 from catalog_assets.settings import SettingsError
 from resources.downloads import Hub, fetch
 from resources.engines import Engines
+from resources.marketplaces.signing import Signer
 from resources.weights import Licence, Models, Weights, WeightsError
 
 T = TypeVar("T")
@@ -25,10 +26,13 @@ def configured_engines(environment: Environment, matting: str = "") -> Engines:
         scenes=environment.scenes,
         ranking=environment.ranking,
         witnesses=environment.witnesses,
+        upscaling=environment.upscaling,
         device=environment.device,
         models_folder=environment.models_folder,
         weights_file=environment.weights_file,
         accept_licences=list(environment.accept_licences),
+        c2pa_certificate=environment.c2pa_certificate,
+        c2pa_key=environment.c2pa_key,
     )
 
 
@@ -45,6 +49,7 @@ def engine_table(engines: Engines) -> str:
     from resources.matting.engines import engine_names, refiner_names
     from resources.quality.engines import ranker_names, witness_names
     from resources.scenes.engines import SCENE_ENGINES
+    from resources.upscaling.engines import upscaler_names
 
     models, matting = known(engines.models), known(engines.matting_name)
     parts = [part.strip().partition("+")[0] for part in matting.split(",")]
@@ -57,20 +62,31 @@ def engine_table(engines: Engines) -> str:
     lines += [_engine_line("ranking", name, name == ranking) for name in ranker_names(models.registry)]
     heard = [name.strip() for name in engines.witness_names().split(",")]
     lines += [_engine_line("witness of the judge", name, name in heard) for name in witness_names(models.registry)]
+    enlarging = engines.upscaling_name()
+    lines += [_engine_line("upscaling", name, name == enlarging) for name in upscaler_names(models.registry)]
     if "," in matting or "+" in matting:
         lines.append(f"cut-outs are made by: {matting}")
-    for load in (engines.matting_engine, engines.ranking_engine, engines.judge_witnesses):
+    for load in (engines.matting_engine, engines.ranking_engine, engines.judge_witnesses, engines.upscaler):
         try:
             load()
         except ValueError as error:
             lines.append(f"cannot be used: {error}")
+    try:
+        lines += [_signer_line(signer)] if (signer := engines.signer()) else []
+    except ValueError as error:
+        lines.append(f"exports cannot be signed: {error}")
     own = "nothing to download, no licence but the project's own"
-    lines.append(f"classical, studio and heuristic need no weights: {own}.")
+    lines.append(f"classical, studio, heuristic and lanczos need no weights: {own}.")
     return "\n".join(lines)
 
 
 def _engine_line(job: str, name: str, used: bool) -> str:
     return f"  {job}: {name}{' (in use)' if used else ''}"
+
+
+def _signer_line(signer: Signer) -> str:
+    until = f"{signer.expires:%Y-%m-%d}"
+    return f"exports are signed by {signer.name!r} ({signer.algorithm}); the signatures count until {until}"
 
 
 def weights_table(models: Models) -> str:

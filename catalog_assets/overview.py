@@ -17,6 +17,7 @@ from catalog_assets.dossier import (
     dossiers,
     open_catalog,
 )
+from resources.marketplaces.rule_files import RuleProblem, load_rules
 from resources.products import RowProblem, rows_without_photos
 from resources.store import CatalogStore
 from resources.uploads import UploadNote
@@ -60,6 +61,7 @@ class Overview:
     retired: int
     assets: Mapping[str, AssetTotals]
     campaign_problems: tuple[CampaignProblem, ...] = ()
+    marketplace_problems: tuple[RuleProblem, ...] = ()
     archived: tuple[str, ...] = ()
     row_problems: tuple[RowProblem, ...] = ()
     upload_notes: tuple[UploadNote, ...] = ()
@@ -81,6 +83,7 @@ class Overview:
         count = "1 SKU" if self.skus == 1 else f"{self.skus} SKUs"
         lines = [f"{count}, {self.retired} retired", "", *_aligned([header, *rows])]
         lines += [f"campaign left out: {problem.message}" for problem in self.campaign_problems]
+        lines += [f"marketplace left as it is: {problem}" for problem in self.marketplace_problems]
         if self.row_problems:
             lines.append(f"catalog.csv: {len(self.row_problems)} problems")
         if self.upload_notes:
@@ -106,6 +109,7 @@ def overview(store: CatalogStore, campaigns: Campaigns) -> Overview:
         retired=len(catalog.retired),
         assets=assets,
         campaign_problems=campaigns.problems,
+        marketplace_problems=load_rules().problems,
         archived=campaigns.archived,
         row_problems=row_problems(catalog),
         upload_notes=catalog.uploads.notes,

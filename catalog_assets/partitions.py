@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 
 import dagster as dg
 
@@ -14,6 +15,7 @@ FORCE_TAG = "catalog/force"
 PERIOD_TAG = "catalog/period"
 WORK_TAG = "catalog/work"
 OUTCOME_TAG = "outcome"
+MOMENT_TAG = "catalog/moment"
 
 _BACKFILL, _STARTED_AGAIN, _BY_ITSELF = "dagster/backfill", "dagster/parent_run_id", "dagster/retry_number"
 
@@ -67,3 +69,8 @@ def work_of(tags: Mapping[str, str]) -> str:
     if _STARTED_AGAIN in tags and _BY_ITSELF not in tags:
         return ""
     return tags.get(_BACKFILL) or tags.get(WORK_TAG, "")
+
+
+def moment_of(tags: Mapping[str, str]) -> datetime:
+    """The moment that a run is about (aware): its scheduled time if a schedule asked for it, else now."""
+    return datetime.fromisoformat(tags[MOMENT_TAG]) if MOMENT_TAG in tags else datetime.now(UTC)

@@ -4,10 +4,11 @@ They depend on no asset: one failed SKU would keep an unpartitioned asset from e
 run after work has ended, at the end of `catalog refresh`, and on demand.
 """
 
-from __future__ import annotations
+# No `from __future__ import annotations` here: Dagster reads the annotations of its functions as they are.
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import dagster as dg
@@ -16,15 +17,20 @@ from catalog_assets.campaign_files import Campaigns
 from catalog_assets.dossier import open_catalog
 from catalog_assets.gallery import FOLDER as GALLERY_FOLDER
 from catalog_assets.gallery import VERDICTS, GalleryResult, write_gallery
-from catalog_assets.manifest_report import FOLDER as MANIFEST_FOLDER
+from catalog_assets.listed_pictures import FOLDER as MANIFEST_FOLDER
+from catalog_assets.manifest_changes import KINDS, ManifestChanges
 from catalog_assets.manifest_report import ManifestResult, write_manifests
 from catalog_assets.overview import STATUSES, Overview, overview, plot
+from catalog_assets.partitions import moment_of
+from catalog_assets.publishing import Publisher, open_target
 from catalog_assets.quarantine import Quarantined, quarantined
 from catalog_assets.reporting import inline_picture
 from catalog_assets.review_page import ReviewPages, waiting_for_a_person, write_review_pages
 from catalog_assets.settings import load_settings
 from resources.catalog_resource import CatalogResource
+from resources.marketplaces.manifests import ManifestProblem
 from resources.names import display
+from resources.progress import Progress
 from resources.store import CatalogStore
 
 GROUP = "reports"
@@ -96,6 +102,7 @@ def _gallery_asset(owners: Sequence[str], campaigns: Campaigns) -> dg.AssetsDefi
 
 _CHECKS = {
     "campaigns_valid": "Every campaign file can be used.",
+    "marketplaces_valid": "Every marketplace's rules file can be used.",
     "catalog_csv_valid": "Every row of catalog.csv can be used, and has a photo.",
     "uploads_usable": "Everything in the upload folder is a photo in its place.",
 }
@@ -130,16 +137,22 @@ def _manifests_asset(owners: Sequence[str], campaigns: Campaigns) -> dg.AssetsDe
     @dg.asset(
         name="manifests",
         group_name=GROUP,
-        description="Bulk-upload files of every marketplace over the whole catalog, campaigns in season merged.",
+        description="Bulk-upload files of every marketplace over the whole catalog, campaigns in season merged; "
+        "where a CDN serves the pictures, they are published first.",
         kinds={"csv"},
         owners=list(owners),
-        code_version="1",
+        code_version="2",
     )
-    def asset(catalog: CatalogResource) -> dg.MaterializeResult:
+    def asset(context: dg.AssetExecutionContext, catalog: CatalogResource, progress: Progress) -> dg.MaterializeResult:
         store = catalog.open()
-        return dg.MaterializeResult(
-            metadata=manifest_metadata(store, write_manifests(store, campaigns, load_settings(store)))
-        )
+        settings = load_settings(store)
+        publisher = None
+        if settings.publish is not None:
+            target = open_target(store, settings.publish, catalog.open_elsewhere)
+            publisher = Publisher(store, target, settings.publish)
+        moment = moment_of(context.run.tags)
+        result = write_manifests(store, campaigns, settings, moment, publisher, progress)
+        return dg.MaterializeResult(metadata=manifest_metadata(store, result))
 
     return asset
 
@@ -217,10 +230,15 @@ def overview_metadata(found: Overview) -> Metadata:
 
 
 def overview_checks(found: Overview) -> Iterator[dg.AssetCheckResult]:
-    """A broken campaign file fails; a row or an upload that cannot be used is a warning."""
+    """A broken campaign or rules file fails; a row or an upload that cannot be used is a warning."""
     yield _check(
         "campaigns_valid",
         [f"{markdown_text(one.file)}: {markdown_text(one.message)}" for one in found.campaign_problems],
+        dg.AssetCheckSeverity.ERROR,
+    )
+    yield _check(
+        "marketplaces_valid",
+        [markdown_text(f"{one.file.name}: {one.field}: {one.message}") for one in found.marketplace_problems],
         dg.AssetCheckSeverity.ERROR,
     )
     yield _check(
@@ -247,16 +265,52 @@ def _check(name: str, problems: Sequence[str], severity: dg.AssetCheckSeverity) 
 
 
 def manifest_metadata(store: CatalogStore, result: ManifestResult) -> Metadata:
-    """Where the manifests lie, and what each marketplace gets."""
+    """Where the manifests lie, what each marketplace gets and does not get, what changed and what was published."""
     values: Metadata = {
         "folder": dg.MetadataValue.path(f"{store.root}/{MANIFEST_FOLDER}"),
         "removed_files": result.removed,
         "campaigns_out_of_season": _joined(result.out_of_season),
+        **_changes_metadata(store, result.changes),
     }
     for one in result.marketplaces:
         values |= {f"{one.name}/products": one.products, f"{one.name}/pictures": one.pictures}
         values[f"{one.name}/files"] = _joined(one.files)
+        values[f"{one.name}/left_out"] = _joined(f"{code} {count}" for code, count in sorted(one.left_out.items()))
+    problems = [(one.name, problem) for one in result.marketplaces for problem in one.problems]
+    values["file_problems"] = len(problems)
+    if problems:
+        values["file_problems_table"] = dg.MetadataValue.md(_problem_table(problems))
+    missing = [why for one in result.marketplaces for why in one.archive.missing]
+    values["archives_written"] = sum(1 for one in result.marketplaces if one.archive.written)
+    if missing:
+        lines = [f"- {markdown_text(why.message)}" for why in missing[:_LISTED]]
+        values |= {"archives_lack": len(missing), "archives_lack_list": dg.MetadataValue.md("\n".join(lines))}
+    if result.published is not None:
+        values |= {f"published/{name}": value for name, value in asdict(result.published).items()}
     return values
+
+
+def _changes_metadata(store: CatalogStore, changes: ManifestChanges) -> Metadata:
+    values: Metadata = {
+        "campaigns_left": _joined(changes.campaigns_left),
+        "campaigns_came": _joined(changes.campaigns_came),
+        "pictures_changed": changes.total,
+    }
+    if changes.report:
+        lines = [f"| marketplace | {' | '.join(KINDS)} |", "|---" * (1 + len(KINDS)) + "|"]
+        for name, counts in sorted(changes.counts.items()):
+            lines.append(f"| {markdown_text(name)} | {' | '.join(str(counts[kind]) for kind in KINDS)} |")
+        values["changes"] = dg.MetadataValue.md("\n".join(lines))
+        values["changes_report"] = dg.MetadataValue.path(f"{store.root}/{changes.report}")
+    return values
+
+
+def _problem_table(problems: Sequence[tuple[str, ManifestProblem]]) -> str:
+    lines = ["| marketplace | file | code | message | what to do |", "|---|---|---|---|---|"]
+    for name, problem in problems[:MAX_ROWS]:
+        cells = (name, problem.file, problem.code, problem.message, problem.hint)
+        lines.append(f"| {' | '.join(map(markdown_text, cells))} |")
+    return "\n".join(lines)
 
 
 def _joined(names: Iterable[str]) -> str:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, fields, replace
-from typing import Annotated, Any, TypeVar
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+from urllib.parse import urlsplit
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from resources.imaging.correction import GENTLE, OFF, CorrectionLimits
 from resources.imaging.decode import Limits
+from resources.plain_yaml import PlainYamlError, read_mapping
 from resources.store import CatalogStore, NotFound
-
-MAX_YAML_BYTES = 200_000
 
 
 class Strict(BaseModel):
@@ -91,6 +92,40 @@ class LineHealth(Strict):
     least: int = Field(10, ge=1, le=100_000, description="Fewer judged SKUs say nothing.")
 
 
+class PublishSettings(Strict):
+    """Where exported pictures are put for a CDN to serve, and under what address it does."""
+
+    target: str = Field(description="A folder (whole path), or s3://bucket/prefix; credentials: the environment.")
+    base_url: str = Field(description="Where the CDN serves the target: https://, and a slash at its end.")
+    keep_days: int = Field(
+        7, ge=0, le=365, description="So long stays what no manifest names any more: marketplaces fetch late."
+    )
+
+    @field_validator("target")
+    @classmethod
+    def _can_be_opened(cls, value: str) -> str:
+        if re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?", value) or _is_whole_path(value):
+            return value
+        raise ValueError("a folder with its whole path, or s3://bucket/prefix expected")
+
+    @field_validator("base_url")
+    @classmethod
+    def _is_an_address(cls, value: str) -> str:
+        try:
+            parts = urlsplit(value)
+            usable = bool(parts.hostname) and (parts.port is None or parts.port > 0)
+        except ValueError:
+            usable = False
+        plain = re.fullmatch(r"https?://[!-~]+/", value) and not set(value) & set("?#@\\")
+        if not (usable and plain):
+            raise ValueError("an address https://.../ expected: a slash at its end, no query, no user name")
+        return value
+
+
+def _is_whole_path(value: str) -> bool:
+    return ":/" not in value[2:] and "\0" not in value and Path(value).expanduser().is_absolute()
+
+
 class Settings(Strict):
     """The whole of catalog.yaml."""
 
@@ -109,7 +144,15 @@ class Settings(Strict):
     image_base_url: str = Field(
         "https://images.example.com/",
         pattern=r"^https?://\S+/$",
-        description="Where the exports will be served.",
+        description="Where the exports will be served, if nothing is said of publish.",
+    )
+    publish: PublishSettings | None = None
+    accounts: dict[str, dict[str, str]] = Field(
+        default_factory=dict,
+        description="What a marketplace's bulk-upload files need of the seller, as amazon: {seller_id: A1B2}.",
+    )
+    archives: Literal["all", "none"] | tuple[str, ...] = Field(
+        "all", description="Marketplaces that get a ZIP of their pictures beside the manifests: all, none, or a list."
     )
 
 
@@ -127,15 +170,10 @@ Model = TypeVar("Model", bound=BaseModel)
 
 def parse_yaml(data: bytes, name: str, model: type[Model]) -> Model:
     """Check a YAML file against its model. Raises SettingsError naming file, field and fix."""
-    if len(data) > MAX_YAML_BYTES:
-        raise SettingsError(f"{name}: {len(data)} bytes found, at most {MAX_YAML_BYTES} expected")
     try:
-        content = yaml.load(data, Loader=_PlainLoader)  # noqa: S506 - a SafeLoader without aliases
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
-        raise SettingsError(f"{name}: not valid YAML: {_first_line(error)}. Mend the file.") from error
-    content = {} if content is None else content
-    if not isinstance(content, dict):
-        raise SettingsError(f"{name}: {type(content).__name__} found, a mapping (name: value) expected")
+        content = read_mapping(data)
+    except PlainYamlError as error:
+        raise SettingsError(f"{name}: {error}") from error
     try:
         return model.model_validate(content)
     except ValidationError as error:
@@ -157,22 +195,11 @@ def adjusted(defaults: Thresholds, changes: Mapping[str, float], where: str) -> 
         raise SettingsError(f"{where}: {error}") from None
 
 
-class _PlainLoader(yaml.SafeLoader):
-    """YAML without aliases: a few lines of them can stand for gigabytes."""
-
-    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        if self.check_event(yaml.AliasEvent):
-            raise yaml.YAMLError("aliases (*name) are not allowed here, write the value out")
-        return super().compose_node(parent, index)
-
-
 def _say(name: str, problem: Any) -> str:
     where = ".".join(str(part) for part in problem["loc"]) or "file"
     if problem["type"] == "extra_forbidden":
         return f"{name}: {where}: no such setting; remove it or mend its spelling"
+    if problem["loc"][:1] == ("publish",):
+        return f"{name}: {where}: {problem['msg']}; mend this value"  # people paste keys and secrets into addresses
     found = repr(problem.get("input"))[:80]
     return f"{name}: {where}: {problem['msg']} (found {found}); mend this value"
-
-
-def _first_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]

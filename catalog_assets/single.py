@@ -23,13 +23,14 @@ from resources.imaging.correction import GENTLE, OFF, Correction, CorrectionLimi
 from resources.imaging.decode import Limits, Photo, decode_photo
 from resources.imaging.encode import png_rgba, preview
 from resources.kept import Kept
+from resources.marketplaces.rules import Slot
 from resources.matting.engine import Matte
 from resources.matting.explain import explain_panel
 from resources.matting.gate import default_thresholds, judge_matte
 from resources.matting.given import bad_matte, read_matte
 from resources.matting.measures import own_alpha_measures
 from resources.matting.refine import EdgeRefiner
-from resources.quality.printed_text import PrintedText
+from resources.quality.printed_text import PrintedText, read_lines
 from resources.quality.witness import Witness
 from resources.verdicts import INTERNAL_ERROR, NEEDS_REVIEW, Rejection, Verdict
 
@@ -351,13 +352,18 @@ def _rows(table: Path) -> list[dict[str, str]]:
         raise SettingsError(f"{table.name}: not a CSV file in UTF-8: {error}") from error
 
 
-def comply_file(file: Path, marketplace: str, slot: Any) -> dict[str, Any]:
-    """Every rule of a marketplace's slot with its measured value. Raises SettingsError for an unknown marketplace."""
-    from resources.marketplaces.compliance import check
-    from resources.marketplaces.rules import load_rules
+def comply_file(file: Path, marketplace: str, slot: Slot, *, text: bool = True) -> dict[str, Any]:
+    """Every rule of a marketplace's slot with its measured value. Raises SettingsError for an unknown marketplace.
 
-    rules = load_rules().rules
-    if marketplace not in rules:
-        raise SettingsError(f"no rules for marketplace {marketplace!r}; known are {', '.join(rules)}")
-    result = _judged(check(file.read_bytes(), file.name, rules[marketplace], slot))
+    text: also read the picture, where writing beside the product is forbidden.
+    """
+    from resources.marketplaces.compliance import check
+    from resources.marketplaces.rule_files import load_rules
+
+    book = load_rules()
+    if marketplace not in book.rules:
+        broken = "; ".join(str(problem) for problem in book.problems if problem.file.stem == marketplace)
+        raise SettingsError(broken or f"no rules for marketplace {marketplace!r}; known are {', '.join(book.rules)}")
+    reader = read_lines if text and slot == "main" else None
+    result = _judged(check(file.read_bytes(), file.name, book.rules[marketplace], slot, reader=reader))
     return {"file": str(file), "marketplace": marketplace, "slot": slot, **result}

@@ -34,6 +34,10 @@ class CatalogResource(dg.ConfigurableResource):
             self._store = open_store(self.root, self._s3_client)
         return self._store
 
+    def open_elsewhere(self, root: str) -> CatalogStore:
+        """Another folder or bucket (where a CDN looks, say), with the same access. StoreError as `open`."""
+        return open_store(root, self._s3_client)
+
     @property
     def is_s3(self) -> bool:
         """True if the root is a bucket: objects there appear whole, a local file may be half written."""

@@ -10,11 +10,13 @@ from typing import Any, TypeVar, cast
 import dagster as dg
 from pydantic import Field, PrivateAttr
 
+from resources.marketplaces.signing import Signer, open_signer
 from resources.matting.engine import MattingEngine
 from resources.quality.ranking import Ranker
 from resources.quality.witness import Witness
 from resources.scenes.engine import SceneEngine
 from resources.torch_runtime import Wanted
+from resources.upscaling.upscaler import Upscaler
 from resources.weights import Models, default_folder, load_registry
 
 T = TypeVar("T")
@@ -26,6 +28,7 @@ PROFILES: dict[str, dict[str, str]] = {
         "scenes": "studio",
         "ranking": "heuristic",
         "witnesses": "",
+        "upscaling": "lanczos",
         "device": "auto",
     },
     "gpu": {
@@ -33,6 +36,7 @@ PROFILES: dict[str, dict[str, str]] = {
         "scenes": "studio",
         "ranking": "clip",
         "witnesses": "dinov2",
+        "upscaling": "swin2sr",
         "device": "cuda",
     },
 }
@@ -50,10 +54,13 @@ class Engines(dg.ConfigurableResource[Any]):
     scenes: str = Field("", description="Scene engine; empty: that of the profile.")
     ranking: str = Field("", description="What chooses among candidates; empty: that of the profile.")
     witnesses: str = Field("", description="Who testifies beside the judge, with commas; empty: the profile's.")
+    upscaling: str = Field("", description="What enlarges small products; empty: that of the profile.")
     device: str = Field("", description="auto, cuda or cpu: where nets run; empty: that of the profile.")
     models_folder: str = Field("", description="Folder of weights; empty: one in the user's cache.")
     weights_file: str = Field("", description="A registry of weights of your own, laid over the shipped one.")
     accept_licences: list[str] = Field([], description="Weights whose non-commercial licence you may use.")
+    c2pa_certificate: str = Field("", description="PEM file of the certificates that exports are signed with, if any.")
+    c2pa_key: str = Field("", description="PEM file of the key to them.")
 
     _loaded: dict[str, Any] = PrivateAttr(default_factory=dict)
     _lock: Any = PrivateAttr(default_factory=threading.Lock)
@@ -108,6 +115,23 @@ class Engines(dg.ConfigurableResource[Any]):
     def witness_names(self) -> str:
         """The witnesses that are configured, with commas, whether they can be used or not."""
         return self.witnesses or self._of_profile("witnesses")
+
+    def upscaler(self) -> Upscaler:
+        """What enlarges small products, loaded at most once a run."""
+        from resources.upscaling.engines import upscaler
+
+        return self._once(
+            "upscaling", self.upscaling_name(), lambda name: upscaler(name, self.models(), self._device())
+        )
+
+    def upscaling_name(self) -> str:
+        """The name of the upscaler that is configured, whether it can be used or not."""
+        return self.upscaling or self._of_profile("upscaling")
+
+    def signer(self) -> Signer | None:
+        """Who signs exports, None if nobody does. Raises SigningError, one line, if certificate or key is unfit."""
+        pair = (self.c2pa_certificate, self.c2pa_key)
+        return self._once("signing", " ".join(pair), lambda _: open_signer(*pair))
 
     def _device(self) -> Wanted:
         return cast(Wanted, self.device or self._of_profile("device"))

@@ -7,8 +7,9 @@ import io
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from resources.gtin import is_gtin
 from resources.names import clean_text, display, same_but_case, sku_name
 from resources.store import CatalogStore, NotFound, StoreError
 
@@ -35,6 +36,7 @@ _TEXT_FIELDS = (
     "main_view",
     "pose",
     "asin",
+    "gtin",
     "price",
     "description",
 )
@@ -44,6 +46,7 @@ _FILE_WORDS = re.compile(
 _PATH_LIKE = re.compile(r"\\|^[~/]|(?:^|/)\.\.(?:/|$)|^[a-z][a-z0-9+.-]*:|%(?:00|2e|2f|5c)", re.IGNORECASE)
 # A SKU may hold a colon or a percent sign; an upload of that name can exist. It cannot hold a slash.
 _SKU_PATH = re.compile(r"[/\\]|^(?:https?|ftp|file|s3|data|javascript):", re.IGNORECASE)
+_PAGE = re.compile(r"https?://[^\s/?#@]+(?:[/?#]\S*)?", re.IGNORECASE)
 # What a spreadsheet would run. A leading sign alone is no formula: "-rf" is a name, "+ lid" a description.
 _FORMULA = re.compile(r"=|[+\-@]\s*\w[\w.]*\(|[+\-@].*\|.*!", re.DOTALL)
 _NUMBER = re.compile(r"[0-9]{1,4}(?:\.[0-9]{1,6}|,[0-9]{1,2})?")
@@ -81,6 +84,7 @@ class Product:
     height_cm: float | None = None
     pose: str = ""
     asin: str = ""
+    gtin: str = ""
     price: str = ""
     description: str = ""
     extra: Mapping[str, str] = field(default_factory=dict)
@@ -92,6 +96,13 @@ class Product:
             return default if self.height_cm is None else f"{self.height_cm:g}"
         text = str(getattr(self, column)) if column in _TEXT_FIELDS else self.extra.get(column, "")
         return text or default
+
+    def cells(self) -> dict[str, str]:
+        """All that the shop wrote, by column."""
+        return {
+            **self.extra,
+            **{column: self.get(column) for column in (*_TEXT_FIELDS, "height_cm") if self.get(column)},
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +239,7 @@ def _read_rows(text: str, problems: _Problems) -> dict[str, Product]:
         product = _product(line, columns, cells, problems)
         if product is not None:
             _add_row(rows, product, problems)
-    return rows
+    return _with_numbers_of_their_own(rows, problems)
 
 
 def _add_row(rows: dict[str, Product], product: Product, problems: _Problems) -> None:
@@ -241,6 +252,25 @@ def _add_row(rows: dict[str, Product], product: Product, problems: _Problems) ->
             f"The SKU {product.sku!r} is in line {first.line} already; that line is used, this one is not.",
             "Remove one of the two rows.",
         )
+
+
+def _with_numbers_of_their_own(rows: Mapping[str, Product], problems: _Problems) -> dict[str, Product]:
+    """The rows without numbers that stand in an earlier one: a marketplace knows a product by them.
+
+    Pictures under another product's number would show the wrong thing.
+    """
+    owners: dict[tuple[str, str], Product] = {}
+    kept: dict[str, Product] = {}
+    for sku, product in rows.items():
+        kept[sku] = product
+        for column in ("asin", "gtin"):
+            number = product.get(column)
+            first = owners.setdefault((column, number.zfill(14)), product) if number else product
+            if first is not product:
+                kept[sku] = replace(kept[sku], asin="") if column == "asin" else replace(kept[sku], gtin="")
+                message = f"{number} is the number of {first.sku!r} in line {first.line} already; it was left out."
+                problems.add(product.line, column, f"duplicate_{column}", message, "Give each product its own number.")
+    return kept
 
 
 def _delimiter(lines: Sequence[str]) -> str:
@@ -361,6 +391,8 @@ def _checked_cell(line: int, column: str, cell: str, problems: _Problems) -> str
 def _is_unsafe_path(column: str, text: str) -> bool:
     if column == "sku":
         return _SKU_PATH.search(text) is not None
+    if column == "link":  # the product's page in the shop: written into feeds, never opened
+        return not _PAGE.fullmatch(text)
     if column == "main_view" or _FILE_WORDS.search(column):
         return _PATH_LIKE.search(text) is not None
     return False
@@ -393,8 +425,21 @@ def _asin(line: int, text: str, problems: _Problems) -> str:
     return ""
 
 
+def _gtin(line: int, text: str, problems: _Problems) -> str:
+    digits = re.sub(r"[ -]", "", text)
+    if is_gtin(digits):
+        return digits
+    message = (
+        f"The trade item number (GTIN, EAN or UPC) is {display(text)!r}; 8, 12, 13 or 14 digits with a right check "
+        "digit were expected. It was left out."
+    )
+    problems.add(line, "gtin", "bad_gtin", message, "Copy the number below the bar code, as text, with its zeros.")
+    return ""
+
+
 _CHECKS: dict[str, Callable[[int, str, _Problems], str]] = {
     "height_cm": _height,
     "pose": _pose,
     "asin": _asin,
+    "gtin": _gtin,
 }

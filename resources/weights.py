@@ -25,7 +25,8 @@ Repository = Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9_.-]+/[A-Za-
 Url = Annotated[str, StringConstraints(pattern=r"^(https?://[^\s?#]+)?$")]
 Commercial = Literal["yes", "no", "unclear"]
 # detection, refinement: cut-outs. ranking: how well a picture fits words. likeness: a witness of the fidelity judge.
-Job = Literal["detection", "refinement", "ranking", "likeness"]
+# upscaling: twice the size.
+Job = Literal["detection", "refinement", "ranking", "likeness", "upscaling"]
 
 _REGISTRY_FILE = Path(__file__).with_name("weights.yaml")
 _MAX_REGISTRY_BYTES = 1_000_000
@@ -90,7 +91,7 @@ class Weights(_Part):
 
     @model_validator(mode="after")
     def _can_be_loaded(self) -> Weights:
-        if self.job in ("refinement", "likeness") and self.runtime != "transformers":
+        if self.job in ("refinement", "likeness", "upscaling") and self.runtime != "transformers":
             raise ValueError(f"{self.job} runs with transformers only")
         if (self.job == "ranking") != (self.runtime == "open_clip"):
             raise ValueError("ranking runs with open_clip, and nothing else does")
@@ -100,7 +101,7 @@ class Weights(_Part):
             raise ValueError("an architecture and one file that ends with .safetensors are needed")
         if self.runtime == "onnx" and not any(file.name.endswith(".onnx") for file in self.files):
             raise ValueError("a file that ends with .onnx is needed")
-        if self.runtime != "onnx" and self.job != "refinement" and self.input.side is None:
+        if self.runtime != "onnx" and self.job not in ("refinement", "upscaling") and self.input.side is None:
             raise ValueError("input.side is needed")
         if len({file.name for file in self.files}) < len(self.files):
             raise ValueError("a file is listed twice")

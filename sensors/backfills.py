@@ -4,7 +4,7 @@
 
 import dagster as dg
 
-from catalog_assets.jobs import REPORTS_JOB, AssetJob
+from catalog_assets.jobs import MANIFESTS_JOB, REPORTS_JOB, AssetJob
 
 ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 AT_WORK = [
@@ -44,7 +44,9 @@ def reports_sensor(job: AssetJob) -> dg.SensorDefinition:
 def _last_ended(instance: dg.DagsterInstance) -> str | None:
     """The run that ended last, reports apart."""
     records = instance.get_run_records(dg.RunsFilter(statuses=ENDED), limit=RECENT, order_by="update_timestamp")
-    return next((r.dagster_run.run_id for r in records if r.dagster_run.job_name != REPORTS_JOB), None)
+    return next(
+        (r.dagster_run.run_id for r in records if r.dagster_run.job_name not in (REPORTS_JOB, MANIFESTS_JOB)), None
+    )
 
 
 def _backfills_at_work(instance: dg.DagsterInstance) -> bool:

@@ -1,15 +1,22 @@
-"""A schedule per campaign: regenerates its scenes from its cron line, within its dates only."""
+"""Schedules: a campaign's scenes are regenerated from its cron line within its dates; manifests follow the seasons."""
 
 # No `from __future__ import annotations` here: Dagster reads the annotations of its functions as they are.
 
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 
 import dagster as dg
 
 from catalog_assets.campaign_files import Campaign, Campaigns
 from catalog_assets.jobs import AssetJob
 from catalog_assets.line_assets import LineInfo
-from catalog_assets.partitions import PERIOD_TAG, WORK_TAG, contiguous_ranges, range_tags, registered
+from catalog_assets.manifest_report import season_written
+from catalog_assets.partitions import MOMENT_TAG, PERIOD_TAG, WORK_TAG, contiguous_ranges, range_tags, registered
+from resources.catalog_resource import CatalogResource
+
+# Campaigns end at midnight of their own timezones, which lie up to 26 hours apart and may start at half past.
+HOURLY = "20 * * * *"
+DAILY_HOUR = 0
 
 
 def campaign_schedules(
@@ -59,3 +66,46 @@ def _requests(
                 "catalog/cause": "schedule",
             },
         )
+
+
+def manifests_schedule(job: AssetJob, campaigns: Campaigns) -> dg.ScheduleDefinition:
+    """The schedule `manifests_daily`: writes the manifests at 00:20 UTC, and within the hour when a season changes.
+
+    It looks every hour, at the scheduled time: a run is due where the manifests in the store are of yesterday, or hold
+    other campaigns than those in season then. So a campaign leaves within the hour or so after the end of its last day,
+    whatever its timezone, and what a stopped daemon missed or a failed run left is made up for.
+    """
+
+    @dg.schedule(
+        name="manifests_daily",
+        job=job,
+        cron_schedule=HOURLY,
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.STOPPED,
+        description="Writes the manifests daily, and when a campaign starts or is over.",
+    )
+    def schedule(context: dg.ScheduleEvaluationContext, catalog: CatalogResource) -> dg.RunRequest | dg.SkipReason:
+        moment = context.scheduled_execution_time.astimezone(UTC)
+        reason = _no_manifests_due(catalog, campaigns, moment)
+        if reason:
+            return dg.SkipReason(reason)
+        return dg.RunRequest(
+            run_key=f"manifests-{moment:%Y%m%dT%H%M}",
+            tags={MOMENT_TAG: moment.isoformat(), "catalog/cause": "schedule"},
+        )
+
+    return schedule
+
+
+def _no_manifests_due(catalog: CatalogResource, campaigns: Campaigns, moment: datetime) -> str:
+    """Why the manifests need not be written for a moment; "" if they do."""
+    written = season_written(catalog.open())
+    if written is None:
+        return ""
+    season, last = written
+    if last >= moment:
+        return "The manifests were written for a later time already."
+    today = moment.replace(hour=DAILY_HOUR)
+    if last < today or season != {campaign.name for campaign in campaigns.on(moment)}:
+        return ""
+    return "No campaign has started or ended since the manifests were written."

@@ -169,6 +169,41 @@ def make_dinov2(folder: Path, side: int = 224) -> Weights:
     return pinned(folder, runtime="transformers", job="likeness", input={"side": side, **IMAGENET})
 
 
+def make_swin2sr(folder: Path, *, faithful: bool, upscale: int = 2) -> Weights:
+    """A tiny Swin2SR, windows of 8 px. faithful: it repeats each pixel, with a little of its own added; else random."""
+    ensure_torchvision()
+    import torch
+    from transformers import Swin2SRConfig, Swin2SRForImageSuperResolution
+
+    torch.manual_seed(13)
+    layers = {"embed_dim": 12, "depths": [2, 2], "num_heads": [2, 2], "window_size": 8, "mlp_ratio": 2.0}
+    ending = {"upscale": upscale, "upsampler": "pixelshuffledirect" if faithful else "pixelshuffle"}
+    net = Swin2SRForImageSuperResolution(Swin2SRConfig(image_size=32, **layers, **ending))
+    with torch.no_grad():
+        if faithful:
+            _repeat_pixels(net)
+        else:  # as made they are so small that the answer is flat
+            for name, weight in net.named_parameters():
+                if weight.dim() > 1 and "position" not in name:
+                    torch.nn.init.xavier_normal_(weight)
+    net.save_pretrained(folder)
+    values = {"mean": [0.0, 0.0, 0.0], "std": [1.0, 1.0, 1.0]}
+    return pinned(folder, runtime="transformers", job="upscaling", input=values)
+
+
+def _repeat_pixels(net: Any) -> None:
+    """Colours go through the first three channels to all four places of the larger picture; layers add very little."""
+    first, last = net.swin2sr.first_convolution, net.upsample.conv
+    for convolution in (first, last):
+        convolution.weight.zero_()
+        convolution.bias.zero_()
+    for colour in range(3):
+        first.weight[colour, colour, 1, 1] = 1
+        last.weight[4 * colour : 4 * colour + 4, colour, 1, 1] = 1
+    net.swin2sr.conv_after_body.weight.mul_(0.05)
+    net.swin2sr.conv_after_body.bias.zero_()
+
+
 def make_onnx(path: Path, *, side: int | str = 32, logits: bool = False, scale: float = 4.0) -> None:
     """A graph that answers with the brightness of each pixel: sigmoid(scale x mean of the channels), or without it."""
     from onnx import TensorProto, checker, helper, save

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,30 +9,41 @@ from typing import Any
 
 from catalog_assets.campaign_files import EVERGREEN, Campaign
 from catalog_assets.context import RunContext
-from catalog_assets.records import FileRef, Record, Shelf, campaign_shelf, fingerprint, read_file
+from catalog_assets.records import FileRef, Record, Shelf, campaign_shelf, fingerprint, product_shelf, read_file
 from catalog_assets.stage import Stage, StageResult, any_new, summarise
 from catalog_assets.stages.candidates import set_aside
 from catalog_assets.stages.cutout import current_cutouts
 from catalog_assets.stages.scored_finals import DECIDED, ScoredFinals, content_of
 from catalog_assets.stages.withdrawal import MARKETPLACE_EXPORT, export_shelf, withdraw
 from resources.marketplaces.compliance import check
-from resources.marketplaces.manifests import export_name
-from resources.marketplaces.render import Rendered, render_lifestyle, render_whites
-from resources.marketplaces.rules import SLOTS, MarketplaceRules, Slot, load_rules
+from resources.marketplaces.naming import ProductNumbers, picture_name, product_numbers
+from resources.marketplaces.render import Rendered, Tools, render_lifestyles, render_whites
+from resources.marketplaces.rule_files import load_rules
+from resources.marketplaces.rules import SLOTS, MarketplaceRules, Slot
+from resources.marketplaces.signing import SigningError
 from resources.names import display
+from resources.quality.printed_text import read_lines
 from resources.store import NotFound
 from resources.verdicts import Rejection, Verdict
 
+# What the gate of the mask measures of writing on a photo, on the product or laid over it.
+_WRITING = ("text_panel", "overlaid_text", "corner_badge")
+# Verdicts of pictures that broke a rule, in the check of a SKU.
+_SHOWN = 5
 _JUDGE = "Run `catalog refresh`: it is judged again."
 
 
 @dataclass(frozen=True)
 class Planned:
-    """One picture that a marketplace should get: its slot, its place there, and the record it is made from."""
+    """One picture that a marketplace should get: its slot, its place there, and the record it is made from.
+
+    has_writing: the gate of the mask measured writing in the photo, so the picture is read before it goes out.
+    """
 
     slot: Slot
     index: int
     source: Record
+    has_writing: bool = False
 
     @property
     def role(self) -> str:
@@ -42,6 +52,12 @@ class Planned:
     @property
     def picture(self) -> FileRef:
         return self.source.files["final" if self.slot == "lifestyle" else "cutout"]
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """What records say of it."""
+        view, scene = self.source.facts.get("view", self.source.name), self.source.facts.get("scene", "")
+        return {"role": self.role, "slot": self.slot, "view": view, "scene": scene}
 
 
 class MarketplaceExport(Stage):
@@ -52,15 +68,18 @@ class MarketplaceExport(Stage):
     """
 
     asset = MARKETPLACE_EXPORT
-    code_version = "1"
+    code_version = "2"
     check = "compliance"
 
     def __init__(self, context: RunContext, campaign: Campaign) -> None:
         self.context = context
         self.campaign = campaign
-        known = load_rules().rules
-        self.rules = {name: known[name] for name in campaign.marketplaces}
+        book = load_rules()
+        self.rules = {name: book.rules[name] for name in campaign.marketplaces if name in book.rules}
+        self.broken = [name for name in campaign.marketplaces if name not in book.rules]
         self.judged = ScoredFinals(context, campaign).judged
+        self.tools = Tools(context.engines.upscaler(), context.engines.signer())
+        self.made_with = _made_with(self.tools)
 
     def run(self, skus: Sequence[str]) -> list[StageResult]:
         return [self._export(sku) for sku in skus]
@@ -80,11 +99,13 @@ class MarketplaceExport(Stage):
         refused = self._refused(cutouts, whites, accepted)
         before = shelf.records()
         records = self._marketplaces(shelf, sku, _without(whites, refused), _without(accepted, refused))
-        shelf.keep_only(record.name for record in records)
+        shelf.keep_only([*(record.name for record in records), *self.broken])
         rejections = [*refused.values(), *(record.rejection for record in records if record.rejection)]
         rejection = next(iter(rejections), None)
         result = summarise(self.asset, sku, records, fresh=any_new(records, before), rejection=rejection)
-        return replace(result, notes=(*result.notes, *(why.message for why in refused.values())))
+        left = (f"{name}: left as it is: its rules file cannot be used." for name in self.broken)
+        notes = (*result.notes, *(why.message for why in refused.values()), *left)
+        return replace(result, notes=notes, gate=_worth_showing(records))
 
     def _finals(self, sku: str) -> list[Record]:
         return campaign_shelf(self.context.store, self.campaign.name, ScoredFinals.asset, sku).records()
@@ -135,15 +156,21 @@ class MarketplaceExport(Stage):
         if self.campaign.name == EVERGREEN and not any(record.facts["main"] for record in whites):
             return []
         plan = list(self._plan(whites, finals))
-        renders = _Renders(self.context, list(self.rules.values()))
+        renders = _Renders(self.context, list(self.rules.values()), self.tools)
         return [self._marketplace(shelf, sku, rules, plan, renders) for rules in self.rules.values()]
 
     def _plan(self, cutouts: Sequence[Record], finals: Sequence[Record]) -> Iterator[Planned]:
         if cutouts:
-            yield from (Planned("main", 1, record) for record in cutouts if record.facts["main"])
+            mains = [record for record in cutouts if record.facts["main"]]
+            yield from (Planned("main", 1, record, self._has_writing(record)) for record in mains)
             others = [record for record in cutouts if not record.facts["main"]]
             yield from (Planned("additional", index, record) for index, record in enumerate(others, 1))
         yield from (Planned("lifestyle", index, record) for index, record in enumerate(finals, 1))
+
+    def _has_writing(self, cutout: Record) -> bool:
+        mask = product_shelf(self.context.store, "mask", cutout.sku).record(cutout.name)
+        measured = {} if mask is None else {each["name"]: each["value"] for each in (mask.verdict or {})["measures"]}
+        return any(measured.get(name, 0.0) > 0 for name in _WRITING)
 
     def _marketplace(
         self,
@@ -153,12 +180,14 @@ class MarketplaceExport(Stage):
         plan: Sequence[Planned],
         renders: _Renders,
     ) -> Record:
-        asin = self.context.products.get(sku).asin
+        numbers = product_numbers(sku, self.context.products.get(sku).cells())
         wanted = fingerprint(
             {
-                "pictures": [[planned.role, planned.picture.sha256] for planned in plan],
+                "pictures": [[planned.role, planned.picture.sha256, planned.has_writing] for planned in plan],
                 "rules": [rules.fingerprint(slot) for slot in SLOTS],
-                "asin": asin,
+                "numbers": [numbers.asin, numbers.gtin],
+                "holiday": self.campaign.advertises_holiday,
+                "tools": self.made_with,
                 "code": self.code_version,
             }
         )
@@ -166,7 +195,7 @@ class MarketplaceExport(Stage):
         if current is not None:
             return current
         started = time.perf_counter()
-        done = _Export(self.context, self.campaign, rules, sku, asin)
+        done = _Export(self.context, self.campaign, rules, numbers)
         for planned in plan:
             done.add(planned, renders)
         done.write()
@@ -178,7 +207,7 @@ class MarketplaceExport(Stage):
                 status="rejected" if done.rejection else "accepted",
                 fingerprint=wanted,
                 files=done.files,
-                facts={"files": done.facts, "compliance": done.verdicts},
+                facts={"files": done.facts, "left_out": done.left_out, "compliance": done.verdicts},
                 rejection=done.rejection,
                 notes=tuple(done.notes),
                 seconds=round(time.perf_counter() - started, 4),
@@ -187,33 +216,42 @@ class MarketplaceExport(Stage):
 
 
 class _Renders:
-    """Renders of one SKU: a white picture is rendered once for all marketplaces whose rules agree."""
+    """Renders of one SKU: a picture is rendered once for all marketplaces whose rules agree."""
 
-    def __init__(self, context: RunContext, rules: Sequence[MarketplaceRules]) -> None:
+    def __init__(self, context: RunContext, rules: Sequence[MarketplaceRules], tools: Tools) -> None:
         self.context = context
         self.rules = rules
-        self._whites: dict[tuple[str, Slot], dict[str, Rendered | Rejection]] = {}
+        self.tools = tools
+        self._made: dict[tuple[str, Slot], dict[str, Rendered | Rejection]] = {}
 
     def render(self, planned: Planned, rules: MarketplaceRules) -> Rendered | Rejection:
-        if planned.slot == "lifestyle":
-            return render_lifestyle(self.context.rgb(planned.picture), rules, kind=planned.source.facts["kind"])
         key = (planned.picture.sha256, planned.slot)
-        if key not in self._whites:
-            self._whites[key] = render_whites(self.context.rgba(planned.picture), self.rules, planned.slot)
-        return self._whites[key][rules.name]
+        if key not in self._made:
+            self._made[key] = self._rendered(planned)
+        return self._made[key][rules.name]
+
+    def _rendered(self, planned: Planned) -> dict[str, Rendered | Rejection]:
+        title = f"{planned.source.sku} {planned.role}"
+        if planned.slot == "lifestyle":
+            scene, kind = self.context.rgb(planned.picture), planned.source.facts["kind"]
+            return render_lifestyles(scene, self.rules, kind=kind, tools=self.tools, title=title)
+        cutout = self.context.rgba(planned.picture)
+        return render_whites(cutout, self.rules, planned.slot, tools=self.tools, title=title)
 
 
 class _Export:
     """The files of one SKU for one marketplace: made and checked one by one, written only if the main one may go."""
 
-    def __init__(self, context: RunContext, campaign: Campaign, rules: MarketplaceRules, sku: str, asin: str) -> None:
+    def __init__(
+        self, context: RunContext, campaign: Campaign, rules: MarketplaceRules, numbers: ProductNumbers
+    ) -> None:
         self.context = context
         self.campaign = campaign
         self.rules = rules
-        self.sku = sku
-        self.asin = asin
+        self.numbers = numbers
         self.files: dict[str, FileRef] = {}
         self.facts: list[dict[str, Any]] = []
+        self.left_out: list[dict[str, str]] = []
         self.verdicts: dict[str, Any] = {}
         self.notes: list[str] = []
         self.rejection: Rejection | None = None
@@ -221,20 +259,26 @@ class _Export:
 
     def add(self, planned: Planned, renders: _Renders) -> None:
         """Render one picture and check its bytes; it is ready to be written if it keeps every rule."""
-        allowed = self.rules.slot(planned.slot).allowed
-        if not allowed.value:
-            self.notes.append(f"{self.rules.name}: {planned.role} left out: {allowed.reason}")
+        refusal = self._not_wanted(planned.slot)
+        if refusal is not None:
+            self._say_left_out(planned, refusal)
             return
-        rendered = renders.render(planned, self.rules)
+        try:
+            rendered = renders.render(planned, self.rules)
+        except SigningError as error:  # the certificate may end while a run lasts
+            rendered = Rejection("signing_failed", f"{error}.", "Renew the certificate, then run it again.")
         if isinstance(rendered, Rejection):
             self._leave_out(planned, rendered)
             return
         try:
-            name = export_name(self.rules, self.sku, planned.slot, planned.index, self.asin, rendered)
+            name = picture_name(
+                self.rules, self.numbers, planned.slot, planned.index, rendered.sha256, rendered.extension
+            )
         except ValueError as error:
             self._leave_out(planned, Rejection("no_valid_name", f"{error}.", "Rename the SKU, or give its number."))
             return
-        verdict = check(rendered.data, name, self.rules, planned.slot)
+        reader = read_lines if planned.slot == "main" and planned.has_writing else None
+        verdict = check(rendered.data, name, self.rules, planned.slot, reader=reader, source_type=rendered.source)
         self.verdicts[planned.role] = verdict.as_dict()
         if not verdict.accepted:
             self._leave_out(planned, _broken_rule(verdict))
@@ -247,31 +291,61 @@ class _Export:
             for planned, name, rendered in self._ready:
                 self._write(planned, name, rendered)
 
+    def _not_wanted(self, slot: Slot) -> Rejection | None:
+        """Why the marketplace takes no such picture at all, whatever it shows."""
+        allowed = self.rules.slot(slot).allowed
+        if not allowed.value:
+            return Rejection("slot_forbidden", allowed.reason, "Nothing to do: the others are exported.")
+        if slot == "lifestyle" and self.campaign.advertises_holiday and not allowed.holidays:
+            hint = f"If {self.campaign.name} advertises no holiday, say `holiday: false` in its file."
+            return Rejection("holiday_forbidden", allowed.reason, hint)
+        return None
+
     def _leave_out(self, planned: Planned, reason: Rejection) -> None:
         """A main picture decides for the marketplace; any other is left out with a note."""
         if planned.slot == "main":
             self.rejection = self.rejection or replace(reason, message=f"{self.rules.title}: {reason.message}")
-        else:
+        self._say_left_out(planned, reason)
+
+    def _say_left_out(self, planned: Planned, reason: Rejection) -> None:
+        self.left_out.append(
+            {**planned.facts, "code": reason.code, "message": f"{reason.message} {reason.hint}".strip()}
+        )
+        if planned.slot != "main":
             self.notes.append(f"{self.rules.name}: {planned.role} left out: {reason.message}")
 
     def _write(self, planned: Planned, name: str, rendered: Rendered) -> None:
-        key = f"exports/{self.rules.name}/{self.campaign.name}/{self.sku}/{name}"
+        key = f"exports/{self.rules.name}/{self.campaign.name}/{self.numbers.sku}/{name}"
         self.context.store.write(key, rendered.data)
-        digest = hashlib.sha256(rendered.data).hexdigest()
-        self.files[planned.role] = FileRef(key=key, sha256=digest, bytes=len(rendered.data))
+        self.files[planned.role] = FileRef(key=key, sha256=rendered.sha256, bytes=len(rendered.data))
         self.notes += [f"{self.rules.name}: {planned.role}: {note}" for note in rendered.notes]
         self.facts.append(
             {
-                "role": planned.role,
-                "slot": planned.slot,
-                "view": planned.source.facts.get("view", planned.source.name),
-                "scene": planned.source.facts.get("scene", ""),
+                **planned.facts,
                 "name": name,
                 "width": rendered.width,
                 "height": rendered.height,
                 "fill": rendered.fill,
+                "source_type": rendered.source,
             }
         )
+
+
+def _made_with(tools: Tools) -> list[str]:
+    """What changes when the same picture would become another file."""
+    return [tools.upscaler.name, tools.upscaler.revision, tools.signer.fingerprint if tools.signer else ""]
+
+
+def _worth_showing(records: Sequence[Record]) -> dict[str, Any]:
+    """Verdicts by marketplace and picture: those that failed, else the first; all of them would swell the event log."""
+    verdicts = {
+        f"{record.name}/{role}": verdict
+        for record in records
+        for role, verdict in record.facts.get("compliance", {}).items()
+    }
+    failed = [name for name, verdict in verdicts.items() if verdict["decision"] != "accepted"]
+    mains_first = sorted(verdicts, key=lambda name: (not name.endswith("/main"), name))
+    return {name: verdicts[name] for name in (failed[:_SHOWN] or mains_first[:1])}
 
 
 def _key(record: Record) -> tuple[str, str]:

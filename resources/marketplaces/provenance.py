@@ -37,11 +37,17 @@ SOURCE_TYPES: Mapping[PictureKind, SourceType] = {
     "photographed_scene": "compositeCapture",
     "generated_scene": "compositeWithTrainedAlgorithmicMedia",
 }
+# Those that say that generative AI took part, as IPTC defines them; algorithmicMedia has no training data.
+AI_SOURCE_TYPES: frozenset[SourceType] = frozenset(
+    {"trainedAlgorithmicMedia", "compositeWithTrainedAlgorithmicMedia", "compositeSynthetic"}
+)
 
 _BASE = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 _XMP_NAME = b"http://ns.adobe.com/xap/1.0/\x00"
+# As an attribute, as an element that holds the text, and as an element that refers to it: all three are written.
 _PROPERTY = re.compile(
-    rb"Iptc4xmpExt:DigitalSourceType(?:\s*=\s*[\"']|>\s*)https?://cv\.iptc\.org/newscodes/digitalsourcetype/(\w+)"
+    rb"Iptc4xmpExt:DigitalSourceType(?:\s*=\s*[\"']|\s*>\s*|\s+rdf:resource\s*=\s*[\"'])"
+    rb"https?://cv\.iptc\.org/newscodes/digitalsourcetype/(\w+)"
 )
 
 
@@ -93,8 +99,13 @@ def read_source_type(data: bytes) -> str | None:
     """The IPTC DigitalSourceType code in a picture's XMP, as Pillow reads it back; None if there is none."""
     with Image.open(io.BytesIO(data)) as image:
         xmp = image.info.get("xmp") or b""
-    found = _PROPERTY.search(xmp.encode() if isinstance(xmp, str) else xmp)
-    return found[1].decode() if found else None
+    codes = source_types_in(xmp.encode() if isinstance(xmp, str) else xmp)
+    return codes[0] if codes else None
+
+
+def source_types_in(xmp: bytes) -> tuple[str, ...]:
+    """The DigitalSourceType codes of the IPTC that an XMP packet names, in order, each once."""
+    return tuple(dict.fromkeys(found.decode() for found in _PROPERTY.findall(xmp)))
 
 
 def _header_segments(data: bytes) -> list[bytes]:

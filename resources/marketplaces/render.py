@@ -6,7 +6,8 @@ import dataclasses
 import hashlib
 import math
 from collections.abc import Hashable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -15,8 +16,13 @@ from numpy.typing import NDArray
 from resources.imaging.colour import resize_rgba
 from resources.imaging.encode import jpeg, read_rgb
 from resources.marketplaces.provenance import PictureKind, SourceType, source_type, tag_jpeg
-from resources.marketplaces.rules import MarketplaceRules, Slot, SlotRules, min_side
+from resources.marketplaces.rules import MarketplaceRules, Slot, SlotRules, canvas
+from resources.upscaling.lanczos import LanczosUpscaler
+from resources.upscaling.upscaler import Upscaler
 from resources.verdicts import NEEDS_REVIEW, Rejection
+
+if TYPE_CHECKING:
+    from resources.marketplaces.signing import Signer
 
 U8 = NDArray[np.uint8]
 
@@ -27,6 +33,10 @@ MAX_UPSCALING = 2.0
 _VISIBLE_ALPHA = 16
 # Faint coverage further than this from the visible product (pixels of the picture) is haze, not a soft edge.
 _SOFT_EDGE = 12
+# What is paler than this (levels below white) and further than this (pixels) from anything darker is no product: the
+# last breath of a soft edge, which nobody sees and a marketplace's white test finds.
+_FAINT_LEVELS = 6
+_FAINT_REACH = 6
 # JPEG keeps what it adds at an edge inside its 8-pixel blocks; at twice that, white must be untouched.
 _CLEAR_OF_OUTLINE = 16
 # White pixels around the crop.
@@ -36,10 +46,21 @@ _TOP_QUALITY = 95
 
 
 @dataclass(frozen=True, slots=True)
+class Tools:
+    """What pictures are made with. upscaler: enlarges small products. signer: signs each file, if there is one."""
+
+    upscaler: Upscaler = field(default_factory=LanczosUpscaler)
+    signer: Signer | None = None
+
+
+EMBEDDED = Tools()
+
+
+@dataclass(frozen=True, slots=True)
 class Rendered:
     """A picture ready for a marketplace.
 
-    data: the encoded file. fill: longest side of the product's box / longest side of the picture; 0 for a
+    data: the encoded file. fill: how much of the picture the product's box spans, max of width and height; 0 for a
     scene. quality: JPEG quality used. source: IPTC DigitalSourceType inside. notes: snake_case, for the
     record.
     """
@@ -67,20 +88,26 @@ class _Product:
     box: tuple[int, int, int, int]
 
     @property
-    def longest(self) -> int:
+    def size(self) -> tuple[int, int]:
+        """Width and height of the box."""
         left, top, right, bottom = self.box
-        return max(right - left, bottom - top)
+        return right - left, bottom - top
+
+    def scale(self, slot_rules: SlotRules, side: int) -> float:
+        """How much larger than in the photo the product gets where it fills a picture whose longer side is `side`."""
+        width, height = canvas(slot_rules, side)
+        return slot_rules.render.fill * min(width / self.size[0], height / self.size[1])
 
 
 def render_key(rules: MarketplaceRules, slot: Slot) -> Hashable:
     """What decides the bytes of a white picture: equal keys, equal files of a cut-out.
 
-    Minimum and recommended size are not in it, because each marketplace judges those for itself.
+    Minimum and recommended size and the fewest bytes are not in it, because each marketplace judges those for itself.
     """
     slot_rules = rules.slot(slot)
     made = slot_rules.render
     code = source_type("white", rules.provenance.source_types)
-    return (made.side, made.fill, made.quality, made.min_quality, *_byte_limits(slot_rules), code)
+    return (made.side, made.aspect, made.fill, made.quality, made.min_quality, made.max_bytes, code)
 
 
 def render_white(cutout_rgba: U8, rules: MarketplaceRules, slot: Slot) -> Rendered | Rejection:
@@ -89,14 +116,15 @@ def render_white(cutout_rgba: U8, rules: MarketplaceRules, slot: Slot) -> Render
 
 
 def render_whites(
-    cutout_rgba: U8, marketplaces: Iterable[MarketplaceRules], slot: Slot
+    cutout_rgba: U8, marketplaces: Iterable[MarketplaceRules], slot: Slot, *, tools: Tools = EMBEDDED, title: str = ""
 ) -> dict[str, Rendered | Rejection]:
     """The product on exact white for several marketplaces, by name; those that agree share one render.
 
-    cutout_rgba: HxWx4 uint8, straight alpha. The picture is square, the product centred and enlarged at most
-    twice, the side as long as that allows, up to the rules' render.side. White is (255, 255, 255) in the
-    encoded file wherever it is 16 pixels clear of the product. Rejections: `empty_cutout`, `not_allowed`,
-    `needs_review` (product too small for the marketplace's minimum), `too_many_bytes`, `too_few_bytes`.
+    cutout_rgba: HxWx4 uint8, straight alpha. The picture has the rules' render.aspect, the product is centred and
+    enlarged at most twice, the longer side is as long as that allows, up to render.side. White is (255, 255, 255) in
+    the encoded file wherever it is 16 pixels clear of the product. title: what a signature calls the picture.
+    Rejections: `empty_cutout`, `not_allowed`, `needs_review` (product too small for the marketplace's minimum),
+    `too_many_bytes`, `too_few_bytes`.
     """
     product = _visible_product(cutout_rgba)
     made: dict[Hashable, Rendered | Rejection] = {}
@@ -109,25 +137,65 @@ def render_whites(
         if refusal:
             results[rules.name] = refusal
             continue
-        key = render_key(rules, slot)
+        finish, key = _Finish(tools, title), render_key(rules, slot)
         if key not in made:
-            made[key] = _white_picture(product, rules, slot)
-        results[rules.name] = _with_size_note(made[key], rules, slot)
+            made[key] = _white_picture(product, rules, slot, finish)
+        picture, least = made[key], rules.slot(slot).file.min_bytes or 0
+        if isinstance(picture, Rendered) and len(picture.data) < least:
+            picture = _white_picture(product, rules, slot, finish, least)
+        results[rules.name] = _with_size_note(picture, rules, slot)
     return results
 
 
 def render_lifestyle(final_rgb: U8, rules: MarketplaceRules, *, kind: PictureKind) -> Rendered | Rejection:
-    """A finished scene in the size and proportions that a marketplace allows.
+    """A finished scene as one marketplace wants it; see `render_lifestyles`."""
+    return render_lifestyles(final_rgb, [rules], kind=kind)[rules.name]
+
+
+def render_lifestyles(
+    final_rgb: U8,
+    marketplaces: Iterable[MarketplaceRules],
+    *,
+    kind: PictureKind,
+    tools: Tools = EMBEDDED,
+    title: str = "",
+) -> dict[str, Rendered | Rejection]:
+    """A finished scene in the sizes and proportions that marketplaces allow, by name; equal ones share one render.
 
     final_rgb: HxWx3 uint8. Cropped around the centre only where the rules limit the proportions, reduced to
     render.side, enlarged (at most twice) only to reach the minimum. kind: how the scene was made, for the tag
     inside the file. Rejections: as `render_whites`, without `empty_cutout`.
     """
+    made: dict[Hashable, Rendered | Rejection] = {}
+    results: dict[str, Rendered | Rejection] = {}
+    for rules in marketplaces:
+        plan = _scene_plan(final_rgb, rules, kind)
+        if isinstance(plan, _ScenePlan):
+            if plan not in made:
+                made[plan] = _scene_picture(final_rgb, plan, rules, _Finish(tools, title))
+            results[rules.name] = _with_size_note(made[plan], rules, "lifestyle")
+        else:
+            results[rules.name] = plan
+    return results
+
+
+@dataclass(frozen=True, slots=True)
+class _ScenePlan:
+    """What decides the bytes of a scene: the crop (left, top, width, height), the size, and how it is encoded."""
+
+    crop: tuple[int, int, int, int]
+    size: tuple[int, int]
+    quality: tuple[int, int]
+    bytes: tuple[int, int]
+    source: SourceType
+
+
+def _scene_plan(final_rgb: U8, rules: MarketplaceRules, kind: PictureKind) -> _ScenePlan | Rejection:
     slot_rules = rules.slot("lifestyle")
     if not slot_rules.allowed.value:
         return _not_allowed(rules, "lifestyle", slot_rules.allowed.reason)
-    cropped = _cropped_to_aspect(final_rgb, slot_rules)
-    height, width = cropped.shape[:2]
+    crop = _crop_to_aspect(final_rgb, slot_rules)
+    width, height = crop[2:]
     needed = max(
         (slot_rules.size.min_longest or 1) / max(width, height),
         (slot_rules.size.min_shortest or 1) / min(width, height),
@@ -138,20 +206,30 @@ def render_lifestyle(final_rgb: U8, rules: MarketplaceRules, *, kind: PictureKin
             message=f"The scene has {width} x {height} px; {rules.title} needs {needed:.1f} times those sides.",
             hint="Generate the scene at a larger size.",
         )
-    scale = max(needed, min(1.0, slot_rules.render.side / max(width, height)))
-    size = (math.ceil(width * scale - 1e-6), math.ceil(height * scale - 1e-6))
-    picture = resize_rgba(_opaque(cropped), size)[..., :3]
-    code = source_type(kind, rules.provenance.source_types)
-    encoded = _encoded(np.ascontiguousarray(picture), slot_rules, code)
+    made = slot_rules.render
+    scale = max(needed, min(1.0, made.side / max(width, height)))
+    return _ScenePlan(
+        crop=crop,
+        size=(math.ceil(width * scale - 1e-6), math.ceil(height * scale - 1e-6)),
+        quality=(made.quality, made.min_quality),
+        bytes=(made.max_bytes, slot_rules.file.min_bytes or 0),
+        source=source_type(kind, rules.provenance.source_types),
+    )
+
+
+def _scene_picture(final_rgb: U8, plan: _ScenePlan, rules: MarketplaceRules, finish: _Finish) -> Rendered | Rejection:
+    left, top, width, height = plan.crop
+    cropped = final_rgb[top : top + height, left : left + width]
+    picture = np.ascontiguousarray(resize_rgba(_opaque(cropped), plan.size)[..., :3])
+    encoded = _encoded(picture, rules.slot("lifestyle"), plan.source, finish, plan.bytes[1])
     if isinstance(encoded, Rejection):
         return encoded
     data, quality, notes = encoded
-    if needed > 1:
+    if plan.size[0] > width:
         notes += ("enlarged_to_minimum_size",)
     if cropped.shape != final_rgb.shape:
         notes += ("cropped_to_allowed_proportions",)
-    rendered = Rendered(data, "jpg", *size, fill=0.0, quality=quality, source=code, notes=notes)
-    return _with_size_note(rendered, rules, "lifestyle")
+    return Rendered(data, "jpg", *plan.size, fill=0.0, quality=quality, source=plan.source, notes=notes)
 
 
 def _visible_product(cutout_rgba: U8) -> _Product | Rejection:
@@ -172,18 +250,29 @@ def _refusal(product: _Product, rules: MarketplaceRules, slot: Slot) -> Rejectio
     slot_rules = rules.slot(slot)
     if not slot_rules.allowed.value:
         return _not_allowed(rules, slot, slot_rules.allowed.reason)
-    side, needed = _side(product, slot_rules), min_side(slot_rules)
-    if side >= needed:
+    wanted = _scale_to_minimum(product, slot_rules)
+    if wanted <= MAX_UPSCALING:
         return None
-    long_enough = math.ceil(needed * slot_rules.render.fill / MAX_UPSCALING)
+    longest = max(product.size)
+    wanted_px = math.ceil(longest * wanted)
     return Rejection(
         code=NEEDS_REVIEW,
         message=(
-            f"The product is {product.longest} px long in the photo, which gives a picture of {side} px; "
-            f"{rules.title} needs at least {needed} px."
+            f"The product is {longest} px long in the photo and may be enlarged {MAX_UPSCALING:.0f} times; "
+            f"for the smallest picture that {rules.title} takes it has to be {wanted_px} px long."
         ),
-        hint=f"Upload a larger photo, in which the product itself is at least {long_enough} px long.",
+        hint=f"Upload a larger photo, in which the product is at least {math.ceil(wanted_px / MAX_UPSCALING)} px long.",
     )
+
+
+def _scale_to_minimum(product: _Product, slot_rules: SlotRules) -> float:
+    """How much the product must be enlarged for the smallest picture that the marketplace takes."""
+    size, most = slot_rules.size, slot_rules.render.side
+    scale = product.scale(slot_rules, most)
+    if size.counted == "product":
+        return max((size.min_longest or 1) / max(product.size), (size.min_shortest or 1) / min(product.size))
+    longer, shorter = max(canvas(slot_rules, most)), min(canvas(slot_rules, most))
+    return scale * max((size.min_longest or 1) / longer, (size.min_shortest or 1) / shorter)
 
 
 def _not_allowed(rules: MarketplaceRules, slot: Slot, reason: str) -> Rejection:
@@ -195,24 +284,27 @@ def _not_allowed(rules: MarketplaceRules, slot: Slot, reason: str) -> Rejection:
 
 
 def _side(product: _Product, slot_rules: SlotRules) -> int:
-    """Side of the square in pixels: as long as the product's own pixels allow."""
-    return min(slot_rules.render.side, int(product.longest * MAX_UPSCALING / slot_rules.render.fill))
+    """Longer side of the picture in pixels: as long as the product's own pixels allow."""
+    most = slot_rules.render.side
+    return min(most, int(most * MAX_UPSCALING / product.scale(slot_rules, most)))
 
 
-def _white_picture(product: _Product, rules: MarketplaceRules, slot: Slot) -> Rendered | Rejection:
+def _white_picture(
+    product: _Product, rules: MarketplaceRules, slot: Slot, finish: _Finish, least: int = 0
+) -> Rendered | Rejection:
     slot_rules = rules.slot(slot)
-    side = _side(product, slot_rules)
-    scale = side * slot_rules.render.fill / product.longest
+    size = canvas(slot_rules, _side(product, slot_rules))
+    scale = product.scale(slot_rules, max(size))
     alpha, notes = _without_haze(product, scale)
-    picture, outline = _on_white(product, alpha, side, scale)
+    picture, outline, said = _on_white(product, alpha, size, scale, finish.tools.upscaler)
     code = source_type("white", rules.provenance.source_types)
-    encoded = _encoded(picture, slot_rules, code)
+    encoded = _encoded(picture, slot_rules, code, finish, least)
     if isinstance(encoded, Rejection):
         return encoded
     data, quality, more = encoded
     _insist_on_white(data, outline)
-    fill = round(product.longest * scale / side, 4)
-    return Rendered(data, "jpg", side, side, fill, quality, code, notes + more)
+    fill = max(product.size[0] * scale / size[0], product.size[1] * scale / size[1])
+    return Rendered(data, "jpg", *size, round(fill, 4), quality, code, notes + said + more)
 
 
 def _without_haze(product: _Product, scale: float) -> tuple[U8, tuple[str, ...]]:
@@ -225,8 +317,10 @@ def _without_haze(product: _Product, scale: float) -> tuple[U8, tuple[str, ...]]
     return alpha * near, ("faint_haze_removed",)
 
 
-def _on_white(product: _Product, alpha: U8, side: int, scale: float) -> tuple[U8, NDArray[np.bool_]]:
-    """The product centred on a white square of `side`, and where the product or its soft edge covers it."""
+def _on_white(
+    product: _Product, alpha: U8, canvas_size: tuple[int, int], scale: float, upscaler: Upscaler
+) -> tuple[U8, NDArray[np.bool_], tuple[str, ...]]:
+    """The product centred on a white canvas (width, height), where it or its soft edge covers it, and notes."""
     left, top, width, height = cv2.boundingRect(alpha)
     crop = np.s_[top : top + height, left : left + width]
     # The margin lets the resampling kernel find the background there, and not the end of the picture.
@@ -234,28 +328,42 @@ def _on_white(product: _Product, alpha: U8, side: int, scale: float) -> tuple[U8
     flat = np.pad(_flattened(product.rgba[crop], alpha[crop]), (*margin, (0, 0)), constant_values=255)
     covered = np.pad((alpha[crop] > 0).astype(np.uint8) * 255, margin)
     size = (max(1, round(flat.shape[1] * scale)), max(1, round(flat.shape[0] * scale)))
-    flat = resize_rgba(_opaque(flat), size)[..., :3]
+    notes: tuple[str, ...] = ()
+    if scale > 1:
+        flat, notes = upscaler.enlarge(flat, size)
+    else:
+        flat = resize_rgba(_opaque(flat), size)[..., :3]
     kernel = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     covered = np.asarray(cv2.resize(covered, size, interpolation=kernel), np.uint8)
-    at_x = _start(side, (product.box[0] + product.box[2]) / 2, left - _PADDING, scale)
-    at_y = _start(side, (product.box[1] + product.box[3]) / 2, top - _PADDING, scale)
-    picture = np.full((side, side, 3), 255, np.uint8)
-    outline = np.zeros((side, side), bool)
-    there, here = _overlap(side, (at_x, at_y), size)
-    picture[there] = flat[here]
+    at_x = _start(canvas_size[0], (product.box[0] + product.box[2]) / 2, left - _PADDING, scale)
+    at_y = _start(canvas_size[1], (product.box[1] + product.box[3]) / 2, top - _PADDING, scale)
+    picture = np.full((canvas_size[1], canvas_size[0], 3), 255, np.uint8)
+    outline = np.zeros(picture.shape[:2], bool)
+    there, here = _overlap(canvas_size, (at_x, at_y), size)
+    picture[there] = _without_faint_ends(flat[here])
     outline[there] = covered[here] > 0
-    return picture, outline
+    return picture, outline, notes
+
+
+def _without_faint_ends(flat: U8) -> U8:
+    """A picture on white whose palest pixels are white where nothing darker lies near."""
+    faint = np.asarray(cv2.inRange(flat, np.full(3, 255.0 - _FAINT_LEVELS), np.full(3, 255.0)), np.uint8)
+    near = cv2.dilate(255 - faint, _square(_FAINT_REACH))
+    return np.where(near[..., None] > 0, flat, np.uint8(255))
 
 
 def _start(side: int, centre: float, origin: int, scale: float) -> int:
-    """Where on the canvas a resized crop begins so that `centre` (photo pixels) comes to the middle."""
+    """Where on a canvas of this side a resized crop begins so that `centre` (photo pixels) comes to the middle."""
     return round(side / 2 - (centre - origin) * scale)
 
 
-def _overlap(side: int, at: tuple[int, int], size: tuple[int, int]) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
+def _overlap(
+    canvas_size: tuple[int, int], at: tuple[int, int], size: tuple[int, int]
+) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
     """Where a crop lies on the canvas, and which part of it that is; a soft edge may reach over."""
     (x, y), (width, height) = at, size
-    left, top, right, bottom = max(0, x), max(0, y), min(side, x + width), min(side, y + height)
+    left, top = max(0, x), max(0, y)
+    right, bottom = min(canvas_size[0], x + width), min(canvas_size[1], y + height)
     return np.s_[top:bottom, left:right], np.s_[top - y : bottom - y, left - x : right - x]
 
 
@@ -274,48 +382,61 @@ def _opaque(rgb: U8) -> U8:
     return np.dstack([rgb, np.full(rgb.shape[:2], 255, np.uint8)])
 
 
-def _cropped_to_aspect(rgb: U8, slot_rules: SlotRules) -> U8:
-    """The largest centred part whose width / height lies within the rules."""
+def _crop_to_aspect(rgb: U8, slot_rules: SlotRules) -> tuple[int, int, int, int]:
+    """The largest centred part whose width / height lies within the rules: left, top, width, height."""
     height, width = rgb.shape[:2]
     low, high = slot_rules.size.min_aspect or 0.0, slot_rules.size.max_aspect or math.inf
     if width / height > high:
         keep = max(1, int(height * high))
-        start = (width - keep) // 2
-        return rgb[:, start : start + keep]
+        return (width - keep) // 2, 0, keep, height
     if width / height < low:
         keep = max(1, int(width / low))
-        start = (height - keep) // 2
-        return rgb[start : start + keep]
-    return rgb
+        return 0, (height - keep) // 2, width, keep
+    return 0, 0, width, height
 
 
-def _byte_limits(slot_rules: SlotRules) -> tuple[int, int]:
-    """Most and least bytes that the project writes for this slot."""
-    return slot_rules.render.max_bytes, slot_rules.file.min_bytes or 0
+@dataclass(frozen=True, slots=True)
+class _Finish:
+    """The last steps of a file, after which nothing touches it: its tag, and its signature."""
+
+    tools: Tools
+    title: str
+
+    def room(self, most: int) -> int:
+        """How many bytes the picture itself may have, where the file may have so many."""
+        return most - (self.tools.signer.adds_bytes if self.tools.signer else 0)
+
+    def signed(self, tagged: bytes, code: SourceType) -> bytes:
+        signer = self.tools.signer
+        return signer.sign_jpeg(tagged, code, self.title) if signer else tagged
 
 
-def _encoded(picture: U8, slot_rules: SlotRules, code: SourceType) -> tuple[bytes, int, tuple[str, ...]] | Rejection:
-    """Tagged JPEG bytes within the slot's limits, the quality used, and notes."""
-    most, least = _byte_limits(slot_rules)
+def _encoded(
+    picture: U8, slot_rules: SlotRules, code: SourceType, finish: _Finish, least: int
+) -> tuple[bytes, int, tuple[str, ...]] | Rejection:
+    """The finished file of at least so many bytes and at most render.max_bytes, the JPEG quality used, and notes."""
+    most = slot_rules.render.max_bytes
     best = slot_rules.render.quality
+    notes: tuple[str, ...] = ()
     data = _tagged(picture, best, code)
-    if len(data) > most:
-        return _smaller(picture, slot_rules, code)
+    if len(data) > finish.room(most):
+        return _smaller(picture, slot_rules, code, finish)
     if len(data) < least:
-        data, best = _tagged(picture, _TOP_QUALITY, code), _TOP_QUALITY
+        data, best, notes = _tagged(picture, _TOP_QUALITY, code), _TOP_QUALITY, ("quality_raised_to_byte_limit",)
         if len(data) < least:
             return Rejection(
                 code="too_few_bytes",
                 message=f"The picture has {len(data)} bytes; at least {least} are asked for.",
                 hint="Upload a larger or more detailed photo.",
             )
-        return data, best, ("quality_raised_to_byte_limit",)
-    return data, best, ()
+    return finish.signed(data, code), best, notes
 
 
-def _smaller(picture: U8, slot_rules: SlotRules, code: SourceType) -> tuple[bytes, int, tuple[str, ...]] | Rejection:
+def _smaller(
+    picture: U8, slot_rules: SlotRules, code: SourceType, finish: _Finish
+) -> tuple[bytes, int, tuple[str, ...]] | Rejection:
     """The best quality below the first choice that fits, by halving the range."""
-    most, _ = _byte_limits(slot_rules)
+    most = slot_rules.render.max_bytes
     low, high = slot_rules.render.min_quality, slot_rules.render.quality - 1
     found: tuple[bytes, int] | None = None
     size = 0
@@ -323,7 +444,7 @@ def _smaller(picture: U8, slot_rules: SlotRules, code: SourceType) -> tuple[byte
         quality = (low + high) // 2
         data = _tagged(picture, quality, code)
         size = len(data)
-        if size <= most:
+        if size <= finish.room(most):
             found, low = (data, quality), quality + 1
         else:
             high = quality - 1
@@ -332,11 +453,11 @@ def _smaller(picture: U8, slot_rules: SlotRules, code: SourceType) -> tuple[byte
             code="too_many_bytes",
             message=(
                 f"The picture has {size} bytes at the lowest quality allowed "
-                f"({slot_rules.render.min_quality}); at most {most} are allowed."
+                f"({slot_rules.render.min_quality}); at most {finish.room(most)} are allowed."
             ),
             hint="Make render.side smaller in the marketplace's rules.",
         )
-    return *found, ("quality_lowered_to_byte_limit",)
+    return finish.signed(found[0], code), found[1], ("quality_lowered_to_byte_limit",)
 
 
 def _tagged(picture: U8, quality: int, code: SourceType) -> bytes:

@@ -1,24 +1,19 @@
-"""What each marketplace asks of a picture, as data: one YAML file a marketplace.
+"""What each marketplace asks of a picture: the shape of a rules file (rule_files.py reads them).
 
-Adding a file adds a marketplace. Every group of facts carries where it was read (`source`) and whether that
-was the marketplace's own documentation (`confirmed`); `render` is the project's own choice inside those
-facts. Sizes are pixels, bytes use 1 MB = 1,000,000, ratios are 0 to 1; null means that no rule was found.
+Every group of facts carries where it was read (`source`) and whether that was the marketplace's own documentation
+(`confirmed`); `render` is the project's own choice inside those facts. Sizes are pixels, bytes use 1 MB = 1,000,000,
+ratios are 0 to 1; null means that no rule was found.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Literal, Self
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from resources.marketplaces.provenance import PictureKind, SourceType
 
@@ -27,12 +22,20 @@ SLOTS: tuple[Slot, ...] = ("main", "additional", "lifestyle")
 
 PictureFormat = Literal["jpeg", "png", "webp", "gif", "tiff", "bmp"]
 ColourSpace = Literal["srgb", "cmyk"]
-ManifestKind = Literal["shopify_csv", "google_tsv", "amazon_csv"]
-
-RULES_FOLDER = Path(__file__).parent / "rules"
+ManifestKind = Literal[
+    "shopify_csv",
+    "shopify_legacy_csv",
+    "google_tsv",
+    "amazon_csv",
+    "amazon_json",
+    "walmart_json",
+    "ebay_csv",
+    "meta_csv",
+    "tiktok_csv",
+]
 
 # What says where a fact comes from, but changes no picture.
-_REMARKS = frozenset({"source", "confirmed", "note", "title"})
+REMARKS = frozenset({"source", "confirmed", "note", "title"})
 
 
 class _Group(BaseModel):
@@ -52,15 +55,16 @@ class _Group(BaseModel):
 
 
 class Allowed(_Group):
-    """Whether pictures of this slot may be sent at all."""
+    """Whether pictures of this slot may be sent at all, and those of campaigns that advertise a holiday."""
 
     value: bool
     reason: str = ""
+    holidays: bool = True
 
     @model_validator(mode="after")
     def _refusal_has_a_reason(self) -> Self:
-        if not self.value and not self.reason:
-            raise ValueError("is not allowed without a reason: write one sentence for the shop in 'reason'")
+        if not (self.value and self.holidays) and not self.reason:
+            raise ValueError("forbids pictures without a reason: write one sentence for the shop in 'reason'")
         return self
 
 
@@ -79,7 +83,12 @@ class Colour(_Group):
 
 
 class Size(_Group):
-    """Side lengths in pixels; aspect is width / height."""
+    """Side lengths in pixels; aspect is width / height.
+
+    counted: whether the limits are about the picture or about the product's box in it, white space left out.
+    """
+
+    counted: Literal["picture", "product"] = "picture"
 
     min_longest: int | None = Field(default=None, ge=1)
     min_shortest: int | None = Field(default=None, ge=1)
@@ -117,7 +126,7 @@ class Background(_Group):
 
 
 class Fill(_Group):
-    """Longest side of the product's box / longest side of the picture."""
+    """How much of the picture the product spans: max(box width / width, box height / height)."""
 
     min_ratio: float | None = Field(default=None, gt=0, le=1)
     max_ratio: float | None = Field(default=None, gt=0, le=1)
@@ -135,7 +144,7 @@ class Shadow(_Group):
 
 
 class Text(_Group):
-    """Whether text, logos, marks and borders that are not on the product are forbidden. Not measured."""
+    """Whether text, logos, marks and borders that are not on the product are forbidden."""
 
     forbidden: bool
 
@@ -147,10 +156,11 @@ class Count(_Group):
 
 
 class Metadata(_Group):
-    """Camera data that may stay in the file."""
+    """Camera data that may stay in the file, and whether the file must say how it was made (IPTC)."""
 
     exif_allowed: bool = False
     gps_allowed: bool = False
+    source_type_required: bool = True
 
 
 class Render(BaseModel):
@@ -161,7 +171,8 @@ class Render(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    side: int = Field(ge=64, le=10_000, description="Longest side of the picture at most, in pixels.")
+    side: int = Field(ge=64, le=10_000, description="Longer side of the picture at most, in pixels.")
+    aspect: float = Field(default=1.0, ge=0.2, le=5, description="Width / height of pictures on white.")
     fill: float = Field(default=0.87, gt=0, le=1, description="Target fill ratio of pictures on white.")
     quality: int = Field(default=92, ge=1, le=100)
     min_quality: int = Field(default=80, ge=1, le=100)
@@ -193,10 +204,14 @@ class SlotRules(BaseModel):
             return self
         if "jpeg" not in self.formats.accepted:
             raise ValueError("formats.accepted lacks jpeg, the only format the project exports: add it")
-        if not min_side(self) <= self.render.side <= (self.size.max_longest or self.render.side):
-            raise ValueError("render.side lies outside the limits in size: choose one between them")
-        if self.size.max_megapixels and self.render.side**2 > self.size.max_megapixels * 1e6:
-            raise ValueError("render.side squared is above size.max_megapixels: make it smaller")
+        longer, shorter = counted_sides(self, self.render.side)
+        if longer < (self.size.min_longest or 1) or shorter < (self.size.min_shortest or 1):
+            raise ValueError("render.side gives pictures below the limits in size: make it larger")
+        if self.size.max_longest and longer > self.size.max_longest:
+            raise ValueError("render.side gives pictures above size.max_longest: make it smaller")
+        width, height = canvas(self, self.render.side)
+        if self.size.max_megapixels and width * height > self.size.max_megapixels * 1e6:
+            raise ValueError("render.side gives pictures above size.max_megapixels: make it smaller")
         if self.file.max_bytes and self.render.max_bytes > self.file.max_bytes:
             raise ValueError("render.max_bytes is above file.max_bytes: make it smaller")
         if not (self.fill.min_ratio or 0) <= self.render.fill <= (self.fill.max_ratio or 1):
@@ -213,16 +228,25 @@ class Slots(BaseModel):
     additional: SlotRules
     lifestyle: SlotRules
 
+    @model_validator(mode="after")
+    def _white_pictures_have_allowed_proportions(self) -> Self:
+        for name, slot in (("main", self.main), ("additional", self.additional)):
+            low, high = slot.size.min_aspect or 0.0, slot.size.max_aspect or math.inf
+            if slot.allowed.value and not low <= slot.render.aspect <= high:
+                raise ValueError(f"{name}.render.aspect lies outside {name}.size.min_aspect and max_aspect: correct it")
+        return self
+
 
 class Naming(_Group):
     """File names. Templates may use {id}, {slot}, {n} (and {n:02}), {hash} and {ext}.
 
-    id: which name {id} stands for. `asin_or_sku` keeps only letters and digits, `handle` is lower case.
+    id: which name {id} stands for. `asin_or_sku` keeps only letters and digits, `handle` is lower case, the other two
+    are numbers whose check digit holds, else the SKU.
     first: the number of a slot's first picture, so that two slots of one product never share a name.
     pattern: regular expression which every exported name must match as a whole.
     """
 
-    id: Literal["sku", "handle", "asin_or_sku"]
+    id: Literal["sku", "handle", "asin_or_sku", "gtin14_or_sku", "ean_or_sku"]
     main: str
     additional: str
     lifestyle: str
@@ -252,34 +276,61 @@ class Naming(_Group):
 
 
 class Feed(_Group):
-    """The bulk-upload file: its kind, and how many characters each column may hold."""
+    """The bulk-upload files: their kinds, how many characters a column may hold, what is known of the account.
 
-    manifest: ManifestKind
+    account: values such as seller_id that a file needs; catalog.yaml gives the shop's own.
+    """
+
+    manifests: tuple[ManifestKind, ...]
     limits: dict[str, int] = {}
+    account: dict[str, str] = {}
+
+
+class Listing(_Group):
+    """How many pictures one product may have in all slots together."""
+
+    max_pictures: int | None = Field(default=None, ge=1)
+
+
+class Urls(_Group):
+    """What addresses of pictures the marketplace fetches; ports: none named means any."""
+
+    https_only: bool = False
+    query_allowed: bool = True
+    ports: tuple[int, ...] = ()
+    max_chars: int | None = Field(default=None, ge=1)
 
 
 class Provenance(_Group):
-    """IPTC DigitalSourceType codes that this marketplace wants instead of the exact ones."""
+    """IPTC DigitalSourceType codes that this marketplace wants instead of the exact ones.
+
+    ai_declared: how a seller has to declare AI pictures there, in words; empty if no rule was found.
+    """
 
     source_types: dict[PictureKind, SourceType] = {}
+    ai_declared: str = ""
 
 
 class MarketplaceRules(BaseModel):
-    """One marketplace: its slots, file names, bulk-upload file and provenance codes."""
+    """One marketplace: its slots, file names, bulk-upload files, addresses and provenance codes."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")
     title: str
+    campaigns: Literal["all"] | tuple[str, ...] = Field(
+        default=(), description="Campaigns that export here although their own files do not say so."
+    )
     naming: Naming
     feed: Feed
+    listing: Listing
+    urls: Urls
     provenance: Provenance
     slots: Slots
 
-    @property
-    def manifest(self) -> ManifestKind:
-        """Which bulk-upload file this marketplace reads."""
-        return self.feed.manifest
+    def wants(self, campaign: str) -> bool:
+        """True if the campaign exports here although its own file does not say so."""
+        return self.campaigns == "all" or campaign in self.campaigns
 
     def slot(self, slot: Slot) -> SlotRules:
         """The rules of one slot. ValueError for another name than main, additional or lifestyle."""
@@ -300,94 +351,21 @@ class MarketplaceRules(BaseModel):
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-def min_side(slot_rules: SlotRules) -> int:
-    """Smallest side in pixels of a square picture that the slot takes; 1 if there is no minimum."""
-    return max(slot_rules.size.min_longest or 1, slot_rules.size.min_shortest or 1)
+def canvas(slot_rules: SlotRules, side: int) -> tuple[int, int]:
+    """Width and height in pixels of a picture on white whose longer side is `side`."""
+    aspect = slot_rules.render.aspect
+    return (side, max(1, round(side / aspect))) if aspect >= 1 else (max(1, round(side * aspect)), side)
 
 
-@dataclass(frozen=True, slots=True)
-class RuleProblem:
-    """One thing wrong in one rules file: which file, which field, what is wrong and what to do."""
+def counted_sides(slot_rules: SlotRules, side: int) -> tuple[int, int]:
+    """Longer and shorter side in pixels of what the marketplace counts in a picture on white of this side.
 
-    file: Path
-    field: str
-    message: str
-
-    def __str__(self) -> str:
-        return f"{self.file}: {self.field}: {self.message}" if self.field else f"{self.file}: {self.message}"
-
-
-@dataclass(frozen=True, slots=True)
-class RuleBook:
-    """The marketplaces that could be read, by name in alphabetical order, and what was wrong elsewhere."""
-
-    rules: Mapping[str, MarketplaceRules]
-    problems: tuple[RuleProblem, ...] = ()
-
-
-def load_rules(extra_folder: Path | None = None) -> RuleBook:
-    """Read the shipped rules, and a shop's own folder of *.yaml files, which replace shipped ones by name.
-
-    A broken file is left out and listed in `problems`. That holds too for a broken replacement: a picture is
-    never judged by other rules than the shop meant.
+    Where only the product counts, its shorter side is that of the picture's filled part at most; a slender product has
+    less.
     """
-    return _shipped() if extra_folder is None else _load(extra_folder)
-
-
-@lru_cache(maxsize=1)
-def _shipped() -> RuleBook:
-    """The rules inside the package, which do not change while the program runs."""
-    return _load(None)
-
-
-def _load(extra_folder: Path | None) -> RuleBook:
-    files = {file.stem: file for file in sorted(RULES_FOLDER.glob("*.yaml"))}
-    problems: list[RuleProblem] = []
-    if extra_folder is not None:
-        if not extra_folder.is_dir():
-            problems.append(RuleProblem(extra_folder, "", "no such folder: create it or correct the setting"))
-        files |= {file.stem: file for file in sorted(extra_folder.glob("*.yaml"))}
-    rules: dict[str, MarketplaceRules] = {}
-    for name, file in sorted(files.items()):
-        read = _read(file)
-        if isinstance(read, MarketplaceRules):
-            rules[name] = read
-        else:
-            problems += read
-    return RuleBook(MappingProxyType(rules), tuple(problems))
-
-
-def _read(file: Path) -> MarketplaceRules | list[RuleProblem]:
-    try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        return [RuleProblem(file, "", f"is not readable YAML: {' '.join(str(error).split())}")]
-    if not isinstance(content, dict):
-        return [RuleProblem(file, "", "holds no mapping: start with 'name:' as the shipped files do")]
-    # Groups that several slots share are written once there, as YAML anchors.
-    content.pop("shared", None)
-    try:
-        rules = MarketplaceRules.model_validate(content)
-    except ValidationError as error:
-        return [_problem(file, dict(item)) for item in error.errors()]
-    if rules.name != file.stem:
-        return [RuleProblem(file, "name", f"is {rules.name!r}: make it the file's name, {file.stem!r}")]
-    return rules
-
-
-_FIXES = {
-    "extra_forbidden": "is not a field that is known here: correct its name or remove it",
-    "missing": "is missing: add it",
-}
-
-
-def _problem(file: Path, error: dict[str, Any]) -> RuleProblem:
-    field = ".".join(str(part) for part in error["loc"])
-    message = _FIXES.get(error["type"])
-    if message is None:
-        found = "" if isinstance(error["input"], dict) else f" (found {error['input']!r})"
-        message = error["msg"].removeprefix("Value error, ") + found
-    return RuleProblem(file, field, message)
+    width, height = canvas(slot_rules, side)
+    share = slot_rules.render.fill if slot_rules.size.counted == "product" else 1.0
+    return int(max(width, height) * share), int(min(width, height) * share)
 
 
 def _ordered(low_name: str, low: float | None, high_name: str, high: float | None) -> None:
@@ -397,7 +375,7 @@ def _ordered(low_name: str, low: float | None, high_name: str, high: float | Non
 
 def _without_remarks(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _without_remarks(item) for key, item in value.items() if key not in _REMARKS}
+        return {key: _without_remarks(item) for key, item in value.items() if key not in REMARKS}
     if isinstance(value, list):
         return [_without_remarks(item) for item in value]
     return value

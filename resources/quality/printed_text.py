@@ -113,14 +113,24 @@ def _read_product(photo: U8, matte: U8) -> tuple[Line, ...]:
     left, top = int(xs.min()), int(ys.min())
     part = np.s_[top : int(ys.max()) + 1, left : int(xs.max()) + 1]
     picture = np.where(solid[part][..., None], photo[part], np.uint8(_GREY))
+    sure = [line for line in read_lines(picture) if line.score >= _SURE and _characters(line.text) >= _MIN_CHARACTERS]
+    return tuple(replace(line, corners=line.corners + np.array([left, top])) for line in sure)
+
+
+def read_lines(picture: U8) -> tuple[Line, ...]:
+    """The lines of text in any picture, the largest first, each as it reads best, whatever the confidence.
+
+    picture: HxWx3 uint8 rgb; corners are in its pixels. At most 24 lines, of 16 pixels and more where the longer side
+    is reduced to 1280. Takes about a second and one thread; the nets are loaded at the first call (RuntimeError and
+    ImportError if they are not there).
+    """
     k = min(1.0, _READ_SIDE / max(picture.shape[:2]))
     if k < 1:
         picture = cv2.resize(picture, None, fx=k, fy=k, interpolation=cv2.INTER_AREA)
     found = []
     for box in _largest(_find_lines(picture)):
         line = max((_read_line(picture, corners) for corners in _ways_to_read(box)), key=lambda one: one.score)
-        if line.score >= _SURE and _characters(line.text) >= _MIN_CHARACTERS:
-            found.append(replace(line, corners=line.corners / k + (left, top)))
+        found.append(replace(line, corners=line.corners / k))
     return tuple(found)
 
 
@@ -188,7 +198,7 @@ def text_distance(expected: str, shown: str) -> float:
     e and é) and marks that are neither letter nor digit count half. Of a long line's characters 12 are counted, so that
     a single changed digit weighs there, too.
     """
-    a, b = _plain(expected), _plain(shown)
+    a, b = plain_text(expected), plain_text(shown)
     row = [0.0]
     for y in b:
         row.append(row[-1] + _weight(y))
@@ -200,7 +210,8 @@ def text_distance(expected: str, shown: str) -> float:
     return min(1.0, row[-1] / max(1, min(_COUNTED, max(len(a), len(b)))))
 
 
-def _plain(text: str) -> str:
+def plain_text(text: str) -> str:
+    """A line without spaces, in the plain forms of its characters (NFKC)."""
     return "".join(unicodedata.normalize("NFKC", text).split())
 
 

@@ -9,7 +9,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO
 
 from resources.names import display
 from resources.verdicts import Rejection
@@ -167,8 +167,25 @@ class CatalogStore(ABC):
         """The first n bytes under a key (fewer if it is shorter); NotFound if there are none."""
 
     @abstractmethod
-    def write(self, key: str, data: bytes, content_type: str | None = None) -> None:
-        """Put bytes under a key, atomically, replacing what was there. content_type: used by S3 only."""
+    def open(self, key: str) -> BinaryIO:
+        """A seekable file to read what lies under a key bit by bit; NotFound if nothing does.
+
+        For what may not fit into memory. StoreError (of S3) and OSError (of a disk) may come of any read.
+        """
+
+    @abstractmethod
+    def write(self, key: str, data: bytes, content_type: str | None = None, cache_control: str | None = None) -> None:
+        """Put bytes under a key, atomically, replacing what was there.
+
+        content_type, cache_control: headers that S3 serves the object with; a local folder does not use them.
+        """
+
+    @abstractmethod
+    def write_stream(self, key: str, chunks: Iterable[bytes], content_type: str | None = None) -> None:
+        """Put what comes in pieces under a key, atomically: memory does not grow with it.
+
+        An exception of the chunks leaves what was there before. content_type: as in write.
+        """
 
     @abstractmethod
     def stat(self, key: str) -> Entry | None:

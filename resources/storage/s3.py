@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import io
+import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
-from typing import Any, TypeVar
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from itertools import chain, islice
+from typing import Any, BinaryIO, TypeVar
 
 import tenacity
 
 from resources.names import display
 from resources.storage.base import (
     BAD_KEY,
-    SWEEP_AGE_S,
+    UPLOADS,
     CatalogStore,
     Entry,
     NotFound,
@@ -27,6 +31,16 @@ from resources.storage.base import (
 MAX_ATTEMPTS = 3
 TIMEOUT_S = 60.0
 _PAGE_SIZE = 1000  # as many as S3 gives in one reply
+MAX_PARTS = 10_000  # of one object: S3's own limit
+# Equal parts for as long as can be (some servers ask for it), larger ones where 10,000 would not do: 720 GiB in all.
+_PART_BYTES = 16 * 2**20
+_LARGE_PART_BYTES = 128 * 2**20
+_LARGE_FROM = 5_000
+_READ_BYTES = 4 * 2**20
+# Nothing says when an upload in parts was last worked on, only when it began; a large one takes hours.
+_UPLOAD_AGE_S = 24 * 3600.0
+
+log = logging.getLogger("catalog.store")
 
 _T = TypeVar("_T")
 
@@ -42,6 +56,7 @@ _CONTENT_TYPES = {
     "tsv": "text/tab-separated-values; charset=utf-8",
     "txt": "text/plain; charset=utf-8",
     "webp": "image/webp",
+    "zip": "application/zip",
 }
 
 _WRONG_CREDENTIALS = frozenset(
@@ -108,14 +123,17 @@ class S3Store(CatalogStore):
 
     client: a boto3 S3 client, which brings credentials, endpoint, region, timeouts and retries on 5xx and
     throttling. Here only replies that break off while they are read are tried again, 3 times in all.
-    page_size: keys per listing request.
+    page_size: keys per listing request. part_bytes: of a part of a large object, 5 MiB or more.
     """
 
-    def __init__(self, bucket: str, prefix: str, client: Any, *, page_size: int = _PAGE_SIZE) -> None:
+    def __init__(
+        self, bucket: str, prefix: str, client: Any, *, page_size: int = _PAGE_SIZE, part_bytes: int = _PART_BYTES
+    ) -> None:
         self._bucket = bucket
         self._base = f"{check_key(prefix.strip('/'))}/" if prefix.strip("/") else ""
         self._client = client
         self._page_size = page_size
+        self._part_bytes = part_bytes
         self._bucket_seen = False
 
     @property
@@ -145,15 +163,54 @@ class S3Store(CatalogStore):
         self._bucket_seen = True
         return _entry(key, reply["ContentLength"], reply)
 
-    def write(self, key: str, data: bytes, content_type: str | None = None) -> None:
+    def open(self, key: str) -> BinaryIO:
+        entry = self.stat(key)
+        if entry is None:
+            raise NotFound(key)
+        return io.BufferedReader(_Ranges(self._range, entry), _READ_BYTES)
+
+    def write(self, key: str, data: bytes, content_type: str | None = None, cache_control: str | None = None) -> None:
         name = self._name(check_key(key))
-        media_type = content_type or _content_type(key)
+        headers = {"ContentType": content_type or _content_type(key)}
+        if cache_control is not None:
+            headers["CacheControl"] = cache_control
         self._call(
             "write",
             key,
-            lambda: self._client.put_object(Bucket=self._bucket, Key=name, Body=data, ContentType=media_type),
+            lambda: self._client.put_object(Bucket=self._bucket, Key=name, Body=data, **headers),
         )
         self._bucket_seen = True
+
+    def write_stream(self, key: str, chunks: Iterable[bytes], content_type: str | None = None) -> None:
+        """One put for what fits into a part, an upload in parts else, which any exception takes back."""
+        check_key(key)
+        parts = _parts(chunks, self._part_bytes)
+        first = next(parts)
+        if len(first) < self._part_bytes:
+            self.write(key, first, content_type)
+            return
+        target = {"Bucket": self._bucket, "Key": self._name(key)}
+        media_type = content_type or _content_type(key)
+        begun = self._call("write", key, lambda: self._client.create_multipart_upload(**target, ContentType=media_type))
+        target["UploadId"] = begun["UploadId"]
+        try:
+            self._upload_parts(key, target, chain((first,), parts))
+        except BaseException:
+            # If even this fails, `sweep` takes the parts away later.
+            with contextlib.suppress(StoreError):
+                self._call("write", key, lambda: self._client.abort_multipart_upload(**target))
+            raise
+        self._bucket_seen = True
+
+    def _upload_parts(self, key: str, target: dict[str, str], parts: Iterable[bytes]) -> None:
+        done = []
+        for number, part in enumerate(parts, 1):
+            if number > MAX_PARTS:
+                raise StoreError("too_large", f"{display(key)} is too large for one object.", "Write less into it.")
+            reply = self._call("write", key, partial(self._client.upload_part, **target, PartNumber=number, Body=part))
+            done.append({"ETag": reply["ETag"], "PartNumber": number})
+        listed = {"Parts": done}
+        self._call("write", key, lambda: self._client.complete_multipart_upload(**target, MultipartUpload=listed))
 
     def delete(self, key: str) -> None:
         name = self._name(check_key(key))
@@ -186,9 +243,32 @@ class S3Store(CatalogStore):
             names.update(name.rstrip("/").rpartition("/")[2] for name in found if name != self._below(folder))
         return tuple(sorted(names - {""}))
 
-    def sweep(self, older_than_s: float = SWEEP_AGE_S) -> int:
-        """Nothing to do: a put that was cut off leaves nothing behind."""
-        return 0
+    def sweep(self, older_than_s: float = _UPLOAD_AGE_S) -> int:
+        """Take back uploads in parts that a killed process left behind; how many there were.
+
+        A put that was cut off leaves nothing. What a shop's own tools upload in parts below `uploads/` is theirs.
+        """
+        before = datetime.now(UTC) - timedelta(seconds=older_than_s)
+        swept = 0
+        for upload in list(self._begun_uploads()):
+            name = upload["Key"]
+            if upload["Initiated"] < before and not name.startswith(self._below(UPLOADS)):
+                target = {"Bucket": self._bucket, "Key": name, "UploadId": upload["UploadId"]}
+                self._call("remove", name[len(self._base) :], partial(self._client.abort_multipart_upload, **target))
+                swept += 1
+        return swept
+
+    def _begun_uploads(self) -> Iterator[Any]:
+        paginator = self._client.get_paginator("list_multipart_uploads")
+        pages = iter(paginator.paginate(Bucket=self._bucket, Prefix=self._base))
+        try:
+            while (page := self._call("list", "", lambda: next(pages, None))) is not None:
+                yield from page.get("Uploads", ())
+        except StoreError as error:
+            if error.retryable:
+                raise
+            # Accounts may write without the right to list these, and some servers cannot: no reason to stop.
+            log.warning("Unfinished uploads are not looked for: %s", error)
 
     def _name(self, key: str) -> str:
         return self._base + key
@@ -197,8 +277,16 @@ class S3Store(CatalogStore):
         return self._base + (f"{folder}/" if folder else "")
 
     def _get(self, key: str, first: int | None = None) -> bytes:
+        return self._whole(key, {} if first is None else {"Range": f"bytes=0-{first - 1}"})
+
+    def _range(self, entry: Entry, start: int, n: int) -> bytes:
+        """Some bytes of an object; StoreError if it is not the one that was opened any more."""
+        etag = entry.token.rsplit("-", 2)[0]
+        return self._whole(entry.key, {"Range": f"bytes={start}-{start + n - 1}", "IfMatch": f'"{etag}"'})
+
+    def _whole(self, key: str, part: dict[str, str]) -> bytes:
+        """The whole reply to a request, asked for again where it broke off."""
         name = self._name(check_foreign_key(key))
-        part = {} if first is None else {"Range": f"bytes=0-{first - 1}"}
         # The client itself tries again until a reply begins; what breaks off later is left to us.
         retrying = tenacity.Retrying(
             stop=tenacity.stop_after_attempt(MAX_ATTEMPTS),
@@ -274,6 +362,8 @@ class S3Store(CatalogStore):
         said = f"{what} {display(code) or status}."
         if code == "InvalidRange" or status == 416:
             return _EmptyRange()
+        if code == "PreconditionFailed" or status == 412:
+            return StoreError("changed_while_read", f"{display(key)} was replaced while it was read.", "Run again.")
         if code == "NoSuchBucket":
             return StoreError(
                 "missing_bucket",
@@ -337,6 +427,54 @@ class _BrokenOff(Exception):  # noqa: N818
 
 class _EmptyRange(Exception):  # noqa: N818
     """The first bytes of an empty object were asked for."""
+
+
+class _Ranges(io.RawIOBase):
+    """An object as a seekable file, read range by range."""
+
+    def __init__(self, read: Callable[[Entry, int, int], bytes], entry: Entry) -> None:
+        self._read = read
+        self._entry = entry
+        self._at = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._entry.size}[whence]
+        self._at = max(0, base + offset)
+        return self._at
+
+    def readinto(self, buffer: Any) -> int:
+        wanted = min(len(buffer), self._entry.size - self._at)
+        if wanted <= 0:
+            return 0
+        data = self._read(self._entry, self._at, wanted)
+        buffer[: len(data)] = data
+        self._at += len(data)
+        return len(data)
+
+
+def part_bytes(number: int, usual: int = _PART_BYTES) -> int:
+    """Bytes of the part of that number (from 1) of an upload in parts: S3 takes 10,000 parts and no more."""
+    return usual if number <= _LARGE_FROM else max(usual, _LARGE_PART_BYTES)
+
+
+def _parts(chunks: Iterable[bytes], usual: int) -> Iterator[bytes]:
+    """The content cut into parts, at least one; only the last is smaller than it should be."""
+    held = bytearray()
+    number = 1
+    for chunk in chunks:
+        held += chunk
+        while len(held) >= (size := part_bytes(number, usual)):
+            yield bytes(memoryview(held)[:size])
+            del held[:size]
+            number += 1
+    if held or number == 1:
+        yield bytes(held)
 
 
 def _content_type(key: str) -> str:

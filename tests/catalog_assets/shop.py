@@ -174,7 +174,7 @@ class Shop:
         facts: list[dict[str, Any]] = []
         for slot in () if rejection else slots:
             key = f"exports/{marketplace}/{campaign}/{sku}/{sku}.{slot}.jpg"
-            data = _PICTURES["jpg"]
+            data = _PICTURES["jpg"] + key.encode()  # no two pictures are the same
             self.store.write(key, data)
             role = slot if slot == "main" else f"{slot}1"
             files[role] = FileRef(key, content_hash(data), len(data))

@@ -9,6 +9,7 @@ import pytest
 
 from catalog_assets import campaign_files
 from catalog_assets.campaign_files import Campaign, Scene, load_campaigns
+from resources.marketplaces.rule_files import load_rules
 from resources.products import Product
 from resources.scenes.templates import load_templates
 
@@ -18,7 +19,7 @@ GOOD = "name: sale\nscenes: [{template: frost}]\nmarketplaces: [shopify]\n"
 def one(folder: Path, text: str, name: str = "sale.yaml") -> str:
     """The problem that loading this file gives, '' if none."""
     (folder / name).write_text(text)
-    problems = load_campaigns(folder, ["shopify"]).problems
+    problems = load_campaigns(folder, load_rules()).problems
     return "; ".join(problem.message for problem in problems if problem.file == name)
 
 
@@ -29,10 +30,48 @@ def campaign(**fields: object) -> Campaign:
 
 
 def test_the_shipped_campaigns_load() -> None:
-    campaigns = load_campaigns(known_marketplaces=["amazon", "google_merchant", "shopify"])
+    campaigns = load_campaigns(marketplaces=load_rules())
     assert list(campaigns.active) == ["evergreen", "winter"]
     assert campaigns.problems == ()
     assert campaigns.active["evergreen"].is_active(datetime(2031, 6, 1, tzinfo=UTC))
+
+
+def test_a_marketplace_may_ask_for_campaigns(tmp_path: Path) -> None:
+    (tmp_path / "kiosk.yaml").write_text("extends: shopify\nname: kiosk\ncampaigns: [winter]\n")
+    (tmp_path / "bazaar.yaml").write_text("extends: shopify\nname: bazaar\ncampaigns: all\n")
+    book = load_rules(tmp_path)
+    assert book.problems == ()
+    active = load_campaigns(marketplaces=book).active
+    own = ["amazon", "google_merchant", "shopify"]
+    assert {name: one.marketplaces for name, one in active.items()} == {
+        "evergreen": [*own, "bazaar"],
+        "winter": [*own, "bazaar", "kiosk"],
+    }
+
+
+def test_a_broken_rules_file_takes_no_campaign_down(tmp_path: Path) -> None:
+    (tmp_path / "amazon.yaml").write_text("name: [")
+    book = load_rules(tmp_path)
+    assert book.broken == {"amazon"}
+    campaigns = load_campaigns(marketplaces=book)
+    assert campaigns.problems == ()
+    assert "amazon" in campaigns.active["evergreen"].marketplaces
+
+
+@pytest.mark.parametrize(
+    ("fields", "advertises"),
+    [
+        ({}, False),
+        ({"from": "11-01"}, True),
+        ({"until": "2026-12-24"}, True),
+        ({"from": "11-01", "until": "02-28", "holiday": False}, False),
+        ({"holiday": True}, True),
+    ],
+)
+def test_a_campaign_with_dates_counts_as_a_holiday_until_it_says_otherwise(
+    fields: dict[str, object], advertises: bool
+) -> None:
+    assert campaign(**fields).advertises_holiday == advertises
 
 
 def test_a_shops_folder_adds_replaces_and_archives(tmp_path: Path) -> None:
@@ -75,8 +114,7 @@ def test_a_shops_folder_adds_replaces_and_archives(tmp_path: Path) -> None:
 )
 def test_a_broken_file_is_left_out_with_file_field_and_fix(tmp_path: Path, text: str, said: str) -> None:
     assert said in one(tmp_path, text)
-    known = ["amazon", "google_merchant", "shopify"]
-    assert list(load_campaigns(tmp_path, known).active) == ["evergreen", "winter"]
+    assert list(load_campaigns(tmp_path, load_rules()).active) == ["evergreen", "winter"]
 
 
 def test_two_files_of_one_name_are_told(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from catalog_assets.environment import Environment, EnvironmentSettingError, read_environment
-from catalog_assets.settings import Settings, SettingsError, adjusted, load_settings
+from catalog_assets.settings import PublishSettings, Settings, SettingsError, adjusted, load_settings
 from resources.imaging.correction import GENTLE, OFF, CorrectionLimits
 from resources.matting.gate import default_thresholds
 from resources.store import open_store
@@ -62,11 +62,50 @@ def test_photo_correction_is_off_gentle_or_as_told(tmp_path: Path, text: str, wa
         ("photo: {min_side: tall}\n", "catalog.yaml: photo.min_side"),
         ("threads: 0\n", "catalog.yaml: threads"),
         ("image_base_url: javascript:alert(1)\n", "catalog.yaml: image_base_url"),
+        ("archives: some\n", "catalog.yaml: archives"),
+        ("publish: {target: /cdn}\n", "catalog.yaml: publish.base_url"),
+        ("publish: {target: /cdn, base_url: 'https://cdn.shop.example/', keep_days: -1}\n", "publish.keep_days"),
     ],
 )
 def test_an_error_names_file_field_and_value(tmp_path: Path, text: str, said: str) -> None:
     with pytest.raises(SettingsError, match=said):
         settings_from(tmp_path, text)
+
+
+@pytest.mark.parametrize("target", ["/srv/cdn", "~/cdn", "s3://shop-cdn", "s3://shop-cdn/pictures/"])
+def test_pictures_are_published_to_a_folder_or_a_bucket(tmp_path: Path, target: str) -> None:
+    text = f"publish: {{target: {target}, base_url: 'https://cdn.shop.example:8443/p/'}}\narchives: [amazon]\n"
+    settings = settings_from(tmp_path, text)
+    assert settings.publish == PublishSettings(target=target, base_url="https://cdn.shop.example:8443/p/", keep_days=7)
+    assert settings.archives == ("amazon",)
+
+
+@pytest.mark.parametrize(
+    "target", ["", "cdn", "../cdn", "s3://", "s3:/bucket/x", "gs://bucket/x", "s3://KEY:secret@bucket/x", "https://a/b"]
+)
+def test_a_target_that_makes_no_sense_is_refused_without_showing_it(tmp_path: Path, target: str) -> None:
+    with pytest.raises(SettingsError, match=r"catalog.yaml: publish.target: .*s3://bucket/prefix expected") as caught:
+        settings_from(tmp_path, f"publish: {{target: '{target}', base_url: 'https://cdn.shop.example/'}}\n")
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "ftp://cdn.shop.example/",
+        "https://cdn.shop.example",
+        "https:///p/",
+        "https://cdn.shop.example/?v=1/",
+        "https://cdn.shop.example/#/",
+        "https://user:secret@cdn.shop.example/",
+        "https://cdn.shop.example:99999/",
+        "https://cdn shop/",
+    ],
+)
+def test_an_address_of_the_cdn_has_no_query_and_ends_with_a_slash(tmp_path: Path, address: str) -> None:
+    with pytest.raises(SettingsError, match=r"catalog.yaml: publish.base_url: .*a slash at its end") as caught:
+        settings_from(tmp_path, f"publish: {{target: /cdn, base_url: '{address}'}}\n")
+    assert "secret" not in str(caught.value)
 
 
 def test_thresholds_are_adjusted_by_name() -> None:

@@ -16,7 +16,8 @@ from PIL import Image
 from resources.imaging.icc import matrix_profile
 from resources.marketplaces.compliance import check
 from resources.marketplaces.render import Rendered, render_lifestyle, render_white
-from resources.marketplaces.rules import MarketplaceRules, load_rules
+from resources.marketplaces.rule_files import load_rules
+from resources.marketplaces.rules import MarketplaceRules
 from resources.verdicts import Verdict
 from tests.pictures import ADOBE_RGB_GAMMA, ADOBE_RGB_PRIMARIES, product_cutout
 

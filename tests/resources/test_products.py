@@ -141,12 +141,58 @@ def test_formulas(tmp_path: Path, cell: str) -> None:
         ("pose", "sitting", "bad_pose"),
         ("asin", "B07GTFSCH", "bad_asin"),
         ("asin", "B07GTFSCHÄ", "bad_asin"),
+        ("gtin", "4006381333932", "bad_gtin"),
+        ("gtin", "40063813339", "bad_gtin"),
+        ("gtin", "٤٠٠٦٣٨١٣٣٣٩٣١", "bad_gtin"),
+        ("link", "file:///etc/passwd", "unsafe_path"),
+        ("link", "https://user@shop.example/mug", "unsafe_path"),
+        ("link", "javascript:alert(1)", "unsafe_path"),
     ],
 )
 def test_a_wrong_value_costs_its_cell_only(tmp_path: Path, column: str, cell: str, code: str) -> None:
     products = load(tmp_path, f'sku,title,{column}\nmug,Mug,"{cell}"\n')
     assert found(products) == [(2, column, code)]
     assert products.get("mug") == Product("mug", title="Mug", line=2)
+
+
+@pytest.mark.parametrize(
+    ("cell", "number"),
+    [
+        ("4006381333931", "4006381333931"),
+        ("4006381-333931", "4006381333931"),
+        ("036000291452", "036000291452"),
+        ("96385074", "96385074"),
+        ("10036000291459", "10036000291459"),
+    ],
+)
+def test_trade_numbers(tmp_path: Path, cell: str, number: str) -> None:
+    products = load(tmp_path, f"sku,gtin\nmug,{cell}\n")
+    assert found(products) == []
+    assert products.get("mug").gtin == number
+
+
+def test_a_number_belongs_to_one_product(tmp_path: Path) -> None:
+    text = "sku,asin,gtin\na,B000000001,036000291452\nb,b000000001,0036000291452\nc,B000000002,\nd,,\n"
+    products = load(tmp_path, text)
+    assert found(products) == [(3, "asin", "duplicate_asin"), (3, "gtin", "duplicate_gtin")]
+    assert "'a' in line 2" in products.problems[0].message
+    assert [(one.asin, one.gtin) for one in products.rows.values()] == [
+        ("B000000001", "036000291452"),
+        ("", ""),
+        ("B000000002", ""),
+        ("", ""),
+    ]
+
+
+def test_all_cells_of_a_product() -> None:
+    product = Product("mug", title="Mug", height_cm=9.5, extra={"ean": "96385074"})
+    assert product.cells() == {"ean": "96385074", "title": "Mug", "height_cm": "9.5"}
+
+
+def test_the_products_page_may_be_named(tmp_path: Path) -> None:
+    products = load(tmp_path, "sku,link\nmug,https://shop.example/mug?colour=blue\n")
+    assert found(products) == []
+    assert products.get("mug").get("link") == "https://shop.example/mug?colour=blue"
 
 
 @pytest.mark.parametrize(("cell", "height"), [("0.1", 0.1), ("1000", 1000.0), ("12,5", 12.5), ("7", 7.0)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import pickle
@@ -20,6 +21,7 @@ import pytest
 from dagster_aws.s3 import S3Resource
 
 from resources.catalog_resource import CatalogResource
+from resources.storage.s3 import MAX_PARTS, part_bytes
 from resources.store import (
     CatalogStore,
     Entry,
@@ -70,6 +72,46 @@ def test_what_is_missing_is_not_found(store: CatalogStore) -> None:
         assert caught.value.key == key
         with pytest.raises(NotFound):
             store.head(key, 4)
+
+
+def test_what_comes_in_pieces_is_written_whole(store: CatalogStore) -> None:
+    store.write_stream("a/b.csv", (b"one,", b"", b"two"))
+    assert store.read("a/b.csv") == b"one,two"
+    store.write_stream("a/b.csv", iter(()))
+    assert store.read("a/b.csv") == b""
+    with pytest.raises(StoreError) as caught:
+        store.write_stream("../a", (b"x",))
+    assert caught.value.code == "bad_key"
+
+
+def breaking_off(data: bytes) -> Iterator[bytes]:
+    yield data
+    raise ValueError("no more")
+
+
+def test_pieces_that_break_off_leave_what_was_there(store: CatalogStore) -> None:
+    store.write("a/b", b"before")
+    with pytest.raises(ValueError, match="no more"):
+        store.write_stream("a/b", breaking_off(b"after"))
+    with pytest.raises(ValueError, match="no more"):
+        store.write_stream("a/c", breaking_off(b"after"))
+    assert store.read("a/b") == b"before"
+    assert keys(store.list()) == ["a/b"]
+
+
+def test_an_opened_object_is_read_anywhere(store: CatalogStore) -> None:
+    data = random.Random(3).randbytes(9_000_000)
+    store.write("a/big", data)
+    with store.open("a/big") as file:
+        assert file.seek(-5, os.SEEK_END) == len(data) - 5
+        assert file.read() == data[-5:]
+        file.seek(4_000_000)
+        assert file.read(1_000_000) == data[4_000_000:5_000_000]
+        assert file.tell() == 5_000_000
+        assert file.read() == data[5_000_000:]
+        assert file.read(1) == b""
+    with pytest.raises(NotFound):
+        store.open("a/nothing")
 
 
 def test_head_reads_the_first_bytes(store: CatalogStore) -> None:
@@ -415,6 +457,21 @@ def test_a_file_is_no_root(tmp_path: Path) -> None:
     assert caught.value.code == "bad_root"
 
 
+def test_a_full_disk_leaves_no_half_file(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    store.write("a/b", b"before")
+
+    def full() -> Iterator[bytes]:
+        yield b"after"
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(StoreError) as caught:
+        store.write_stream("a/b", full())
+    assert caught.value.code == "disk_full"
+    assert store.read("a/b") == b"before"
+    assert not list(tmp_path.rglob(".tmp-*"))
+
+
 # What only S3 can have.
 
 
@@ -474,6 +531,97 @@ def test_s3_empty_folder_marks_are_not_listed(s3_server: S3Server) -> None:
     assert keys(store.list()) == ["uploads/a.jpg"]
     assert store.children() == ("uploads",)
     assert store.children("uploads") == ("a.jpg",)
+
+
+def test_s3_objects_have_the_cache_header_that_was_asked_for(s3_server: S3Server) -> None:
+    bucket, client = s3_server.new_bucket(), s3_server.client()
+    store = S3Store(bucket, "", client)
+    store.write("a.jpg", b"x", cache_control="public, max-age=60")
+    store.write("b.jpg", b"x")
+    assert client.head_object(Bucket=bucket, Key="a.jpg")["CacheControl"] == "public, max-age=60"
+    assert "CacheControl" not in client.head_object(Bucket=bucket, Key="b.jpg")
+
+
+PART = 5 * 2**20  # the least that S3 takes
+
+
+@pytest.fixture
+def in_parts(proxy: FaultyProxy, s3_server: S3Server) -> S3Store:
+    """An S3 store behind the proxy that cuts what is written into the smallest parts there may be."""
+    proxy.plan()
+    return S3Store(s3_server.new_bucket(), "p", s3_client(proxy.endpoint), part_bytes=PART)
+
+
+@pytest.mark.parametrize("size", [PART - 1, PART, PART + 1, 2 * PART, 3 * PART - 1])
+def test_s3_large_content_goes_up_in_parts(in_parts: S3Store, proxy: FaultyProxy, size: int) -> None:
+    data = random.Random(size).randbytes(size)
+    in_parts.write_stream("a/pictures.zip", (data[at : at + 700_001] for at in range(0, size, 700_001)))
+    puts = [line for line in proxy.requests if line.startswith("PUT")]
+    assert len(puts) == -(-size // PART)
+    assert in_parts.read("a/pictures.zip") == data
+    assert in_parts._client.head_object(Bucket=in_parts._bucket, Key="p/a/pictures.zip")["ContentType"] == (
+        "application/zip"
+    )
+
+
+def begun_uploads(store: S3Store) -> list[str]:
+    found = store._client.list_multipart_uploads(Bucket=store._bucket)
+    return [upload["Key"] for upload in found.get("Uploads", ())]
+
+
+def test_s3_parts_are_tried_again(in_parts: S3Store, proxy: FaultyProxy) -> None:
+    chunks = [bytes([number]) * PART for number in range(2)]
+    proxy.plan(Fault(), Fault(500, "InternalError"), Fault(503, "SlowDown"))
+    in_parts.write_stream("a", chunks)
+    assert in_parts.read("a") == b"".join(chunks)
+
+
+def test_s3_an_upload_in_parts_that_fails_is_taken_back(in_parts: S3Store, proxy: FaultyProxy) -> None:
+    in_parts.write("a", b"before")
+    proxy.plan(Fault(), Fault(), *[Fault(503, "SlowDown")] * 3)
+    with pytest.raises(StoreError) as caught:
+        in_parts.write_stream("a", [b"x" * PART] * 2)
+    assert caught.value.code == "store_busy"
+    with pytest.raises(ValueError, match="no more"):
+        in_parts.write_stream("a", breaking_off(b"x" * (PART + 1)))
+    assert in_parts.read("a") == b"before"
+    assert begun_uploads(in_parts) == []
+
+
+def test_s3_what_a_killed_process_left_of_an_upload_is_swept(in_parts: S3Store) -> None:
+    for key in ("p/manifests/a.zip", "p/uploads/theirs.tif", "elsewhere/a.zip"):
+        in_parts._client.create_multipart_upload(Bucket=in_parts._bucket, Key=key)
+    # The server of these tests says that every upload began in 2010.
+    assert in_parts.sweep(older_than_s=100 * 365 * 24 * 3600) == 0
+    assert in_parts.sweep() == 1
+    assert sorted(begun_uploads(in_parts)) == ["elsewhere/a.zip", "p/uploads/theirs.tif"]
+
+
+def test_s3_without_the_right_to_list_uploads_nothing_is_swept(in_parts: S3Store, proxy: FaultyProxy) -> None:
+    proxy.plan(Fault(403, "AccessDenied"))
+    assert in_parts.sweep() == 0
+    proxy.plan(*[Fault(503, "SlowDown")] * 3)
+    with pytest.raises(StoreError):
+        in_parts.sweep()
+
+
+def test_s3_ten_thousand_parts_hold_hundreds_of_gigabytes() -> None:
+    sizes = [part_bytes(number) for number in range(1, MAX_PARTS + 1)]
+    assert sizes == sorted(sizes)
+    assert sum(sizes) > 700 * 2**30
+    assert max(sizes) <= 128 * 2**20
+
+
+def test_s3_an_object_replaced_while_it_is_read_is_said_so(s3_server: S3Server) -> None:
+    store = s3_store(s3_server)
+    store.write("a", b"1" * 9_000_000)
+    with store.open("a") as file:
+        assert file.read(10) == b"1" * 10
+        store.write("a", b"2" * 9_000_000)
+        file.seek(8_000_000)
+        with pytest.raises(StoreError) as caught:
+            file.read(10)
+    assert caught.value.code == "changed_while_read"
 
 
 def every_call(store: CatalogStore) -> dict[str, Any]:

@@ -126,7 +126,7 @@ NOT_FREE = {"code": ALLOWED, "weights": ALLOWED, "training_data": FORBIDDEN}
 def test_the_shipped_registry_pins_everything_it_lists() -> None:
     registry = load_registry()
     cut_outs = {"birefnet", "birefnet-lite", "rmbg-2.0", "u2netp", "isnet", "vitmatte-small"}
-    assert cut_outs | {"clip", "dinov2"} == set(registry)
+    assert cut_outs | {"clip", "dinov2", "swin2sr"} == set(registry)
     for weights in registry.values():
         assert not weights.unpinned
         assert len({file.sha256 for file in weights.files}) == len(weights.files)
