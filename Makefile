@@ -25,6 +25,7 @@ dev: $(VENV)/.base  ## the Dagster UI with its daemon on http://localhost:3000, 
 
 bench: $(VENV)/.dev  ## figures, as CPU seconds or ratios within one run; DATA=folder also scores its photos
 	$(BIN)/python -m benchmarks.line
+	$(BIN)/python -m benchmarks.manifests
 	$(BIN)/python -m benchmarks.cutouts $(DATA)
 	$(BIN)/python -m benchmarks.scenes $(DATA)
 	$(BIN)/catalog demo --root .cache/benchmarks/demo

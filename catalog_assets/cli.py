@@ -392,11 +392,21 @@ def judge(
 @click.option("--slot", default="main", show_default=True, type=click.Choice(["main", "additional", "lifestyle"]))
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @click.option("--text/--no-text", default=True, help="Also read a main picture: writing beside the product.")
+@click.option(
+    "--original", type=click.Path(exists=True, dir_okay=False), help="Its photo: what is written there is its own."
+)
 @click.option("--verify", is_flag=True, help="Instead of FILE: every exported file against what the manifests say.")
 @root_option
 @command
 def comply(
-    file: str | None, names: Sequence[str], slot: Slot, as_json: bool, text: bool, verify: bool, root: str
+    file: str | None,
+    names: Sequence[str],
+    slot: Slot,
+    as_json: bool,
+    text: bool,
+    original: str | None,
+    verify: bool,
+    root: str,
 ) -> int:
     """Does a picture keep a marketplace's rules? Measured on its own bytes."""
     from catalog_assets.single import comply_file
@@ -405,15 +415,18 @@ def comply(
         return _verify(root, names)
     if verify or file is None or len(names) != 1:
         raise click.UsageError("FILE and one --marketplace are needed, or --verify without FILE.")
-    return _one(comply_file(Path(file), names[0], slot, text=text), as_json, "verdict")
+    photo = Path(original) if original else None
+    return _one(comply_file(Path(file), names[0], slot, text=text, original=photo), as_json, "verdict")
 
 
 def _verify(root: str, names: Sequence[str]) -> int:
     """One JSON line a file that is not what the manifests say, and the counts."""
     from catalog_assets.export_verification import verify_exports
+    from catalog_assets.refresh import open_publisher
 
     faults, checked = 0, 0
-    for result in verify_exports(_store(root), names):
+    store = _store(root)
+    for result in verify_exports(store, names, open_publisher(_environment(root))):
         checked += 1
         if result["status"] != "ok":
             faults += 1

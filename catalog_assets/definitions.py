@@ -10,7 +10,7 @@ from dagster_aws.s3 import S3Resource
 from catalog_assets.campaign_files import Campaigns, load_campaigns
 from catalog_assets.campaigns import campaign_line
 from catalog_assets.environment import Environment, read_environment
-from catalog_assets.jobs import line_job, reports_job, scattered_job
+from catalog_assets.jobs import line_job, manifests_job, reports_job, scattered_job
 from catalog_assets.line_assets import LineInfo, line_assets
 from catalog_assets.models import configured_engines
 from catalog_assets.product import product_line
@@ -23,7 +23,7 @@ from resources.progress import Progress
 from sensors.backfills import reports_sensor
 from sensors.failures import failures_sensor
 from sensors.reviews import reviews_sensor
-from sensors.schedules import campaign_schedules
+from sensors.schedules import campaign_schedules, manifests_schedule
 from sensors.uploads import uploads_sensor
 
 
@@ -37,14 +37,14 @@ def build_definitions(environment: Environment, campaigns: Campaigns, *, show_pr
     """All definitions for an environment and its campaigns."""
     product, lines = line_infos(environment, campaigns)
     jobs = {name: line_job(info) for name, info in lines.items()}
-    reports = reports_job()
+    reports, manifests = reports_job(), manifests_job()
     return dg.Definitions(
         assets=[
             *(line_assets(info, environment.owners) for info in [product, *lines.values()]),
             *report_assets(environment.owners, campaigns),
         ],
-        jobs=[scattered_job(product, lines), line_job(product), *jobs.values(), reports],
-        schedules=campaign_schedules(lines, jobs, campaigns),
+        jobs=[scattered_job(product, lines), line_job(product), *jobs.values(), reports, manifests],
+        schedules=[*campaign_schedules(lines, jobs, campaigns), manifests_schedule(manifests, campaigns)],
         sensors=[
             uploads_sensor(product, lines, campaigns),
             reviews_sensor(product, lines, campaigns),

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from catalog_assets.campaign_files import Campaigns
 from catalog_assets.quarantine import Quarantine, Quarantined
-from catalog_assets.records import Record, campaign_shelf, made_from, product_shelf
+from catalog_assets.records import Record, campaign_folder, made_from, product_folder, stored_records
 from catalog_assets.stage import Status
 from catalog_assets.stages.cutout import is_current
 from resources.products import Products, load_products
@@ -25,8 +25,6 @@ PRODUCT = "product"
 PRODUCT_ASSETS = ("raw_photo", "mask", "cutout")
 CAMPAIGN_ASSETS = ("scene_variants", "scored_finals", "marketplace_export")
 
-# A SKU's records are many small files: over a network it is the waiting that costs.
-_READERS = 8
 _AHEAD = 32
 _MADE: Status = "made"
 
@@ -102,12 +100,12 @@ def open_catalog(store: CatalogStore, campaigns: Campaigns) -> Catalog:
 
 def dossiers(catalog: Catalog, skus: Iterable[str], leave_out: frozenset[str] = frozenset()) -> Iterator[Dossier]:
     """The dossiers of SKUs, in their order; only a few are in memory at once, however many there are."""
-    return in_order(lambda sku: read_dossier(catalog, sku, leave_out), skus)
+    return in_order(lambda sku: read_dossier(catalog, sku, leave_out), skus, catalog.store.readers)
 
 
-def in_order(work: Callable[[T], R], items: Iterable[T], ahead: int = _AHEAD) -> Iterator[R]:
-    """What `work` makes of each item, in the items' order, worked on by a few threads, at most `ahead` items ahead."""
-    pool = ThreadPoolExecutor(max_workers=_READERS, thread_name_prefix="reports")
+def in_order(work: Callable[[T], R], items: Iterable[T], threads: int, ahead: int = _AHEAD) -> Iterator[R]:
+    """What `work` makes of each item, in the items' order, worked on by some threads, at most `ahead` items ahead."""
+    pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="reports")
     try:
         pending: deque[Future[R]] = deque()
         for item in items:
@@ -120,11 +118,20 @@ def in_order(work: Callable[[T], R], items: Iterable[T], ahead: int = _AHEAD) ->
         pool.shutdown(cancel_futures=True)
 
 
-def read_dossier(catalog: Catalog, sku: str, leave_out: frozenset[str] = frozenset()) -> Dossier:
-    """Everything on record of a SKU, without the assets in `leave_out` (a report that needs fewer reads fewer)."""
+def read_dossier(
+    catalog: Catalog, sku: str, leave_out: frozenset[str] = frozenset(), *, verdicts: bool = True
+) -> Dossier:
+    """Everything on record of a SKU, without the assets in `leave_out` (a report that needs fewer reads fewer).
+
+    verdicts: False leaves them out of the records (see `stored_records`).
+    """
     retired = sku not in catalog.uploads.skus
     store = catalog.store
-    records = {asset: product_shelf(store, asset, sku).records() for asset in PRODUCT_ASSETS if asset not in leave_out}
+    records = {
+        asset: stored_records(store, product_folder(asset, sku), verdicts=verdicts)
+        for asset in PRODUCT_ASSETS
+        if asset not in leave_out
+    }
     quarantined = _quarantined(catalog, PRODUCT, sku)
     cutouts = _current(records)
     statuses = _product_statuses(records, cutouts, quarantined, retired)
@@ -134,7 +141,9 @@ def read_dossier(catalog: Catalog, sku: str, leave_out: frozenset[str] = frozens
         title=catalog.title(sku),
         retired=retired,
         product=LineDossier(PRODUCT, records, statuses, quarantined),
-        campaigns={name: _campaign(catalog, name, sku, hashes, leave_out) for name in catalog.campaigns.active},
+        campaigns={
+            name: _campaign(catalog, name, sku, hashes, leave_out, verdicts) for name in catalog.campaigns.active
+        },
         cutouts=hashes,
     )
 
@@ -179,9 +188,11 @@ def _product_statuses(
     return _until_stopped(found, quarantined)
 
 
-def _campaign(catalog: Catalog, name: str, sku: str, cutouts: frozenset[str], leave_out: frozenset[str]) -> LineDossier:
+def _campaign(
+    catalog: Catalog, name: str, sku: str, cutouts: frozenset[str], leave_out: frozenset[str], verdicts: bool
+) -> LineDossier:
     records = {
-        asset: campaign_shelf(catalog.store, name, asset, sku).records()
+        asset: stored_records(catalog.store, campaign_folder(name, asset, sku), verdicts=verdicts)
         for asset in CAMPAIGN_ASSETS
         if asset not in leave_out
     }

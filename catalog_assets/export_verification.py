@@ -50,7 +50,7 @@ def _verify(store: CatalogStore, name: str, publisher: Publisher | None) -> Iter
         archive = _Archive.open(store, name, opened)
         if archive is not None and archive.broken:
             yield _failed(name, "broken_archive", archive.broken)
-        for listed, problems in in_order(read, stored_pictures(store, name), ahead=_AHEAD):
+        for listed, problems in in_order(read, stored_pictures(store, name), store.readers, ahead=_AHEAD):
             if archive is not None:
                 problems += archive.problems(listed)
             for problem in problems:

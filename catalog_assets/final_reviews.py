@@ -72,7 +72,7 @@ def waiting_finals(catalog: Catalog) -> Iterator[WaitingFinal]:
     for campaign in catalog.campaigns.active:
         made = catalog.store.children(f"{_CAMPAIGNS}/{campaign}/{FINALS}")
         known = [sku for sku in made if sku in catalog.uploads.skus]
-        for found in in_order(partial(_waiting, catalog, campaign), known):
+        for found in in_order(partial(_waiting, catalog, campaign), known, catalog.store.readers):
             yield from found
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import groupby
-from typing import BinaryIO
+from operator import itemgetter
+from typing import BinaryIO, NamedTuple
 
 from resources.store import CatalogStore, NotFound
 
@@ -21,8 +21,7 @@ class BrokenListError(ValueError):
     """A pictures.csv that cannot be read as what it should be."""
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
+class Listed(NamedTuple):
     """One listed picture. file: below `exports/`. upload_name: its name in the ZIP. bytes: None if not said."""
 
     sku: str
@@ -59,22 +58,22 @@ def read_pictures(file: BinaryIO) -> Iterator[Listed]:
         header = next(rows, [])
         if not set(_NEEDED) <= set(header):
             raise BrokenListError(f"columns {', '.join(header)[:200]!r} found, {', '.join(_NEEDED)} expected")
-        columns = {name: at for at, name in enumerate(header)}
+        known = {name: at for at, name in enumerate(header)}
+        needed, name, size = (
+            itemgetter(*(known[name] for name in _NEEDED)),
+            known.get("upload_name"),
+            known.get("bytes"),
+        )
         for row in rows:
-            yield _listed(row, columns)
+            sku, slot, campaign, scene, path, url, sha256 = needed(row)
+            upload_name, length = "" if name is None else row[name], None if size is None else int(row[size])
+            yield Listed(sku, slot, campaign, scene, path, url, sha256, upload_name, length)
     except (csv.Error, UnicodeDecodeError, IndexError, ValueError) as error:
         raise BrokenListError(str(error)) from error
     finally:
         text.detach()
 
 
-def _listed(row: list[str], columns: dict[str, int]) -> Listed:
-    sku, slot, campaign, scene, file, url, sha256 = (row[columns[name]] for name in _NEEDED)
-    name = row[columns["upload_name"]] if "upload_name" in columns else ""
-    size = int(row[columns["bytes"]]) if "bytes" in columns else None
-    return Listed(sku, slot, campaign, scene, file, url, sha256, name, size)
-
-
 def by_sku(pictures: Iterator[Listed]) -> Iterator[tuple[str, list[Listed]]]:
     """Neighbouring rows of one SKU together."""
-    return ((sku, list(group)) for sku, group in groupby(pictures, key=lambda listed: listed.sku))
+    return ((sku, list(group)) for sku, group in groupby(pictures, key=itemgetter(0)))

@@ -105,7 +105,7 @@ def _entries(
     def read(listed: Listed) -> tuple[Listed, bytes | None, Unpublished | None]:
         return listed, *read_export(store, listed.file, listed.sha256)
 
-    for listed, data, problem in in_order(read, pictures, ahead=_AHEAD):
+    for listed, data, problem in in_order(read, pictures, store.readers, ahead=_AHEAD):
         step(1)
         if problem is not None:
             missing.append(problem)

@@ -135,6 +135,9 @@ def _of_product(old: Sequence[Listed], new: Sequence[Listed]) -> Iterator[Change
     """Pictures in the same place (slot, campaign, scene) replace one another; what stayed the same is no change."""
     if old == new:
         return
+    if not old:
+        yield from (Change("added", None, listed) for listed in new)
+        return
     stayed = {_content(listed) for listed in old} & {_content(listed) for listed in new}
     gone: defaultdict[tuple[str, str, str], list[Listed]] = defaultdict(list)
     for listed in old:
@@ -160,7 +163,8 @@ def _row(marketplace: str, change: Change) -> list[str]:
     listed = change.picture
     old, new = change.before.url if change.before else "", change.after.url if change.after else ""
     cells = (marketplace, change.kind, listed.sku, listed.slot, listed.campaign, listed.scene, old, new)
-    return [clean_cell(cell) for cell in cells]
+    # They are cells of tables already; those of the store anybody may have changed since.
+    return [cell if cell[:1].isalnum() and cell.isprintable() else clean_cell(cell) for cell in cells]
 
 
 def _tallied(pictures: Iterable[Listed], campaigns: Counter[str]) -> Iterator[Listed]:

@@ -18,7 +18,7 @@ from catalog_assets.campaign_files import Campaign, Campaigns
 from catalog_assets.context import insist_on_uploads
 from catalog_assets.dossier import CAMPAIGN_ASSETS, Catalog, in_order, open_catalog, read_dossier
 from catalog_assets.exported import Exports, NotListed, exports_of, season_first
-from catalog_assets.listed_pictures import FOLDER, PICTURES, stored_pictures
+from catalog_assets.listed_pictures import FOLDER, PICTURES, BrokenListError, stored_pictures
 from catalog_assets.manifest_archives import ArchiveResult, archived, write_archive
 from catalog_assets.manifest_changes import ChangeLog, ManifestChanges
 from catalog_assets.publishing import Publisher, PublishTotals, Unpublished
@@ -82,9 +82,8 @@ def write_manifests(
     marketplace's own files lie `pictures.csv`, every listed file with its recorded SHA-256, and `left_out.csv`, what
     else was exported or refused and why it is not listed. With a publisher every picture is at its address before a
     manifest names it, and goes only after none does. What a marketplace has whose rules file is broken stays as it is.
-    Memory does not grow with the catalog, but for published keys.
-    StoreError if a store fails: until all pictures are up, the manifests in the store stay as they were. SettingsError
-    for a marketplace in `archives` that is not known.
+    Memory does not grow with the catalog, but for published keys. StoreError if a store fails: until all pictures are
+    up, the manifests in the store stay as they were. SettingsError for a marketplace in `archives` that is not known.
     """
     moment = moment or datetime.now(UTC)
     progress = progress or Progress(show=False)
@@ -110,7 +109,7 @@ def write_manifests(
     removed = _remove_stale(store, totals, frozen)
     published = None
     if publisher is not None:
-        needed = {listed.url for name in frozen for listed in stored_pictures(store, name)}
+        needed = {url for name in frozen for url in _listed_addresses(store, name)}
         published = publisher.remove_unlisted(moment, catalog.uploads.skus, needed)
     store.write_json(STATE, {"campaigns": sorted(active), "moment": moment.astimezone(UTC).isoformat()})
     out_of_season = tuple(name for name in campaigns.active if name not in active)
@@ -140,25 +139,39 @@ class _Shop:
     settings: Settings
     publisher: Publisher | None
 
+    @property
+    def threads(self) -> int:
+        target = self.publisher.target.readers if self.publisher is not None else 0
+        return max(self.catalog.store.readers, target)
+
     def listings(self, sku: str) -> dict[str, _Listing]:
         """What each marketplace gets of a SKU, by its name; with a publisher, all of it is at its address then."""
-        dossier = read_dossier(self.catalog, sku, leave_out=frozenset({CAMPAIGN_ASSETS[0]}))
-        exports = exports_of(dossier, self.active)
+        found, refused = self._listings(sku)
+        # A line may have exported it anew since its record was read: then the second look finds nothing amiss.
+        return self._listings(sku)[0] if refused else found
+
+    def _listings(self, sku: str) -> tuple[dict[str, _Listing], dict[str, Unpublished]]:
+        """The listings, and what could not be published, by path."""
+        dossier = read_dossier(self.catalog, sku, leave_out=frozenset({CAMPAIGN_ASSETS[0]}), verdicts=False)
+        exports = {name: of for name, of in exports_of(dossier, self.active).items() if name in self.rules}
+        row = self.catalog.products.get(sku)
+        product = ExportedProduct(sku, row.title, row.cells())
         refused: dict[str, Unpublished] = {}
         while True:
-            found = {name: self._listing(sku, name, of, refused) for name, of in exports.items()}
+            found = {name: self._listing(product, name, of, refused) for name, of in exports.items()}
             if self.publisher is None:
-                return found
+                return found, refused
             listed = [picture.file for listing in found.values() for picture in listing.gallery.pictures]
             problems = self.publisher.publish(sku, listed)
             if not problems:
-                return found
+                return found, refused
             refused |= problems  # others may take their places: count limits, main pictures
 
-    def _listing(self, sku: str, name: str, exports: Exports, refused: Mapping[str, Unpublished]) -> _Listing:
-        row = self.catalog.products.get(sku)
-        files = tuple(file for file in exports.files if file.path not in refused)
-        product = ExportedProduct(sku, row.title, row.cells(), files)
+    def _listing(
+        self, product: ExportedProduct, name: str, exports: Exports, refused: Mapping[str, Unpublished]
+    ) -> _Listing:
+        sku = product.sku
+        product = replace(product, files=tuple(file for file in exports.files if file.path not in refused))
         shown = gallery(product, self.rules[name], partial(self._url, sku))
         left_out = [*exports.left_out, *_refused(sku, exports, refused), *_not_shown(product, shown)]
         if exports.needs_main and shown.main is None:
@@ -254,7 +267,7 @@ def _fill(drafts: Sequence[_Draft], shop: _Shop, progress: Progress) -> None:
     by_name = {draft.name: draft for draft in drafts}
     skus = shop.catalog.uploads.skus
     with progress.bar("manifests", len(skus)) as step:
-        for listings in in_order(shop.listings, skus):
+        for listings in in_order(shop.listings, skus, shop.threads):
             for name, listing in listings.items():
                 by_name[name].add(listing)
             step(1)
@@ -271,6 +284,17 @@ def _compared(store: CatalogStore, drafts: Sequence[_Draft], frozen: AbstractSet
     for name in sorted(set(store.children(FOLDER)) - {draft.name for draft in drafts} - frozen):
         changes.compare(name, None)
     return changes
+
+
+def _listed_addresses(store: CatalogStore, name: str) -> list[str]:
+    """The addresses in the manifests that a marketplace has. StoreError if they cannot be read."""
+    try:
+        return [listed.url for listed in stored_pictures(store, name)]
+    except BrokenListError as error:
+        message = f"Nothing is removed from the publish target: the list of {name} is damaged ({error})."
+        raise StoreError(
+            "broken_record", message, "Mend the marketplace's rules file, so that it is made anew."
+        ) from error
 
 
 def _remove_stale(store: CatalogStore, totals: Sequence[MarketplaceTotals], frozen: AbstractSet[str]) -> int:

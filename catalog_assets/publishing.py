@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import quote, unquote
 
-from catalog_assets.settings import PublishSettings, SettingsError
+from catalog_assets.settings import PublishSettings, Settings, SettingsError
 from resources.marketplaces.listing import ExportedFile
 from resources.names import display
 from resources.store import CatalogStore, LocalStore, NotFound, StoreError, content_hash
@@ -139,8 +139,9 @@ class Publisher:
         self.settings = settings
         place = hashlib.sha256(target.root.encode("utf-8", "surrogatepass")).hexdigest()[:_HASH_DIGITS]
         self._folder = f"{FOLDER}/{place}"
-        self._listed: dict[str, frozenset[str]] = {}
-        self._settled: set[str] = set()
+        self._seen: set[str] = set()
+        # What is listed of those SKUs of which something else is on record; of most it is the same.
+        self._unsettled: dict[str, frozenset[str]] = {}
         self._tally = _Tally()
         self._there: dict[str, int] | None = None
         self._lock = threading.Lock()
@@ -167,11 +168,10 @@ class Publisher:
         self._announce(sku, record, missing)
         refused = {key: why for key, same in missing.items() if (why := self._upload(key, same)) is not None}
         listed = frozenset(by_key) - frozenset(refused)
-        self._listed[sku] = listed
-        if record.sizes.keys() <= listed and not record.unlisted:
-            self._settled.add(sku)
-        else:
-            self._settled.discard(sku)
+        self._unsettled.pop(sku, None)
+        if record.unlisted or not record.sizes.keys() <= listed:
+            self._unsettled[sku] = listed
+        self._seen.add(sku)
         return {file.path: why for key, why in refused.items() for file in by_key[key]}
 
     def remove_unlisted(
@@ -186,7 +186,7 @@ class Publisher:
         removed = waiting = 0
         for name in self.store.children(self._folder):
             sku = name.removesuffix(".json")
-            if sku in uploaded and sku in self._settled:
+            if sku in uploaded and sku in self._seen and sku not in self._unsettled:
                 continue
             record = self._record(sku)
             keep = timedelta(days=self.settings.keep_days) if sku in uploaded else None
@@ -221,7 +221,7 @@ class Publisher:
         self, sku: str, record: Published, now: datetime, keep: timedelta | None, kept: frozenset[str]
     ) -> list[str]:
         """What is to go now; of the rest the record learns since when nothing names it. keep None: at once."""
-        listed = self._listed.get(sku, frozenset()) | kept
+        listed = self._unsettled.get(sku, frozenset()) | kept
         since = {key: record.unlisted.get(key) or _stamp(now) for key in record.sizes if key not in listed}
         record.unlisted = since
         return [key for key, moment in sorted(since.items()) if keep is None or _moment(moment, now) + keep <= now]
@@ -278,6 +278,15 @@ class Publisher:
 
     def _save(self, sku: str, record: Published) -> None:
         self.store.write_json(self._record_key(sku), record.to_json())
+
+
+def publisher_of(
+    store: CatalogStore, settings: Settings, open_store: Callable[[str], CatalogStore]
+) -> Publisher | None:
+    """The publisher of a catalog, None if its settings name no target. Raises as `open_target`."""
+    if settings.publish is None:
+        return None
+    return Publisher(store, open_target(store, settings.publish, open_store), settings.publish)
 
 
 def published_url(settings: PublishSettings, key: str) -> str:

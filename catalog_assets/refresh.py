@@ -31,6 +31,7 @@ from catalog_assets.partitions import (
     registered,
 )
 from catalog_assets.product import PRODUCT
+from catalog_assets.publishing import Publisher, publisher_of
 from catalog_assets.quarantine import Quarantined, quarantined
 from catalog_assets.reporting import COUNT_TAG
 from catalog_assets.settings import load_settings
@@ -162,6 +163,13 @@ def open_catalog(environment: Environment) -> CatalogStore:
     if not environment.root.startswith("s3://") and not Path(store.root).is_dir():
         raise RefreshError(f"No catalog folder {display(store.root)} was found: mend --root or CATALOG_ROOT.")
     return store
+
+
+def open_publisher(environment: Environment) -> Publisher | None:
+    """Where a catalog's pictures are published, None if nowhere. Raises SettingsError, StoreError for a bad root."""
+    with dg.build_resources({"catalog": build_resources(environment).catalog}) as found:
+        store = found.catalog.open()
+        return publisher_of(store, load_settings(store), found.catalog.open_elsewhere)
 
 
 def _check_uploads(store: CatalogStore) -> None:

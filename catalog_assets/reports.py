@@ -22,7 +22,7 @@ from catalog_assets.manifest_changes import KINDS, ManifestChanges
 from catalog_assets.manifest_report import ManifestResult, write_manifests
 from catalog_assets.overview import STATUSES, Overview, overview, plot
 from catalog_assets.partitions import moment_of
-from catalog_assets.publishing import Publisher, open_target
+from catalog_assets.publishing import publisher_of
 from catalog_assets.quarantine import Quarantined, quarantined
 from catalog_assets.reporting import inline_picture
 from catalog_assets.review_page import ReviewPages, waiting_for_a_person, write_review_pages
@@ -146,10 +146,7 @@ def _manifests_asset(owners: Sequence[str], campaigns: Campaigns) -> dg.AssetsDe
     def asset(context: dg.AssetExecutionContext, catalog: CatalogResource, progress: Progress) -> dg.MaterializeResult:
         store = catalog.open()
         settings = load_settings(store)
-        publisher = None
-        if settings.publish is not None:
-            target = open_target(store, settings.publish, catalog.open_elsewhere)
-            publisher = Publisher(store, target, settings.publish)
+        publisher = publisher_of(store, settings, catalog.open_elsewhere)
         moment = moment_of(context.run.tags)
         result = write_manifests(store, campaigns, settings, moment, publisher, progress)
         return dg.MaterializeResult(metadata=manifest_metadata(store, result))

@@ -158,7 +158,7 @@ def write_review_pages(catalog: Catalog, items: WaitingItems) -> ReviewPages:
     written = []
     with tempfile.TemporaryFile() as spool:
         lengths = []
-        for card in in_order(lambda one: _card(catalog, one), items.everything):
+        for card in in_order(lambda one: _card(catalog, one), items.everything, catalog.store.readers):
             html = render("review_card.html.j2", card=card).encode()
             lengths.append(spool.write(html))
         spool.seek(0)

@@ -82,7 +82,7 @@ def waits(mask: Record) -> Waiting | None:
 
 def waiting_beside(store: CatalogStore) -> Iterator[Waiting]:
     """Views other than the main one that wait: their products went on without them. Reads every mask record."""
-    for found in in_order(lambda sku: waiting(store, sku), store.children("assets/product/mask")):
+    for found in in_order(lambda sku: waiting(store, sku), store.children("assets/product/mask"), store.readers):
         yield from (one for one in found if not one.main)
 
 

@@ -352,10 +352,13 @@ def _rows(table: Path) -> list[dict[str, str]]:
         raise SettingsError(f"{table.name}: not a CSV file in UTF-8: {error}") from error
 
 
-def comply_file(file: Path, marketplace: str, slot: Slot, *, text: bool = True) -> dict[str, Any]:
+def comply_file(
+    file: Path, marketplace: str, slot: Slot, *, text: bool = True, original: Path | None = None
+) -> dict[str, Any]:
     """Every rule of a marketplace's slot with its measured value. Raises SettingsError for an unknown marketplace.
 
-    text: also read the picture, where writing beside the product is forbidden.
+    text: also read a main picture, where added writing is forbidden. original: a photo of the product; writing on the
+    product that is not there was added, too.
     """
     from resources.marketplaces.compliance import check
     from resources.marketplaces.rule_files import load_rules
@@ -365,5 +368,15 @@ def comply_file(file: Path, marketplace: str, slot: Slot, *, text: bool = True) 
         broken = "; ".join(str(problem) for problem in book.problems if problem.file.stem == marketplace)
         raise SettingsError(broken or f"no rules for marketplace {marketplace!r}; known are {', '.join(book.rules)}")
     reader = read_lines if text and slot == "main" else None
-    result = _judged(check(file.read_bytes(), file.name, book.rules[marketplace], slot, reader=reader))
+    known_text = _lines_of(original) if reader and original else None
+    verdict = check(file.read_bytes(), file.name, book.rules[marketplace], slot, reader=reader, known_text=known_text)
+    result = _judged(verdict)
     return {"file": str(file), "marketplace": marketplace, "slot": slot, **result}
+
+
+def _lines_of(original: Path) -> list[str]:
+    """What is written in a photo. Raises SettingsError if it cannot be used."""
+    photo = decode_photo(original.read_bytes(), ANY_PICTURE)
+    if isinstance(photo, Rejection):
+        raise SettingsError(f"{original.name}: {photo.message} {photo.hint}")
+    return [line.text for line in read_lines(photo.rgb)]

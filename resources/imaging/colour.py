@@ -183,18 +183,15 @@ def resize_rgba(rgba: U8, size: tuple[int, int]) -> U8:
     Cubic kernel, widened when shrinking. Not Lanczos: in linear light its second lobe puts a light ring of
     some 30 levels into dark print beside white.
     """
-    width, height = size
-    if width < 1 or height < 1:
-        raise ValueError(f"a picture cannot be resized to {width} x {height} pixels")
+    width, height = _checked_size(size)
     if rgba.shape[:2] == (height, width):
         return rgba
     result = np.empty((height, width, 4), np.uint8)
-    planes = [srgb_to_linear(rgba[..., channel]) for channel in range(3)]
     if bool((rgba[..., 3] == 255).all()):
-        for channel, plane in enumerate(planes):
-            result[..., channel] = linear_to_srgb(_resample(plane, size))
+        result[..., :3] = resize_rgb(rgba[..., :3], size)
         result[..., 3] = 255
         return result
+    planes = [srgb_to_linear(rgba[..., channel]) for channel in range(3)]
     alpha = rgba[..., 3].astype(np.float32) / np.float32(255)
     coverage = _resample(alpha, size)
     thin = coverage < _THIN_ALPHA
@@ -207,6 +204,25 @@ def resize_rgba(rgba: U8, size: tuple[int, int]) -> U8:
         result[..., channel] = linear_to_srgb(colour)
     result[..., 3] = np.rint(np.clip(coverage, 0.0, 1.0) * np.float32(255)).astype(np.uint8)
     return result
+
+
+def resize_rgb(rgb: U8, size: tuple[int, int]) -> U8:
+    """Resize an opaque picture: in linear light, antialiased, with the kernel of `resize_rgba`.
+
+    rgb: HxWx3 uint8. size: (width, height), both >= 1 (else ValueError). Returns height x width x 3 uint8; the very
+    same array if the size is the same.
+    """
+    width, height = _checked_size(size)
+    if rgb.shape[:2] == (height, width):
+        return rgb
+    planes = cv2.split(cv2.LUT(np.ascontiguousarray(rgb), _linear_table()))
+    return linear_to_srgb(cv2.merge([_resample(np.asarray(plane, np.float32), size) for plane in planes]))
+
+
+def _checked_size(size: tuple[int, int]) -> tuple[int, int]:
+    if size[0] < 1 or size[1] < 1:
+        raise ValueError(f"a picture cannot be resized to {size[0]} x {size[1]} pixels")
+    return size
 
 
 def _surroundings(plane: F32, size: tuple[int, int]) -> F32:

@@ -30,6 +30,7 @@ _FRAME_STEP = 12
 _FRAME_DEPTH = 0.1
 _INSIDE_FRAME = 20
 _SHARP = 3  # pixels over which a frame ends
+_BEHIND_FRAME = 32  # pixels behind it that tell the background's colour: JPEG stains the first ones
 # A line drawn around the product: its box spans this part of the picture, it is at most so thick (parts of the longer
 # side), and covers this part of its box's edges. A thin product that holds another one inside spans less.
 _LINE_SPAN, _LINE_SPAN_SURE = 0.8, 0.955
@@ -43,13 +44,15 @@ _FADING_STEP = 2
 _GREY_SPREAD = 14
 _SHADOW_DEPTH = 110
 _SHADOW_STEP = 6
+# Reduced pixels; a narrower way leads into a product, and not into its shadow.
+_NARROW = 9
 
 
 @dataclass(frozen=True, slots=True)
 class Backdrop:
     """What the pixels show.
 
-    plain: the border has one colour; only then box and shadow are measured. box: (left, top, right, bottom) of what is
+    plain: the border has one colour; only then the box is measured. box: (left, top, right, bottom) of what is
     not background, pixels; (0, 0, 0, 0) if there is nothing. colour: the background's, rgb.
     border_off_white, off_white: distance from white in levels, of the border's colour, of the worst pixel that must be
     white. off_white_with_shadow: the same where a soft shadow may lie beside the product.
@@ -104,7 +107,7 @@ def measure_backdrop(rgb: U8) -> Backdrop:
         off_white_with_shadow=max(border_off, lenient),
         clear=0.0 if inside is not None else 1.0 - touching,
         framed=framed,
-        shadow=_soft_shadow(rgb, colour) if plain and not framed else 0.0,
+        shadow=0.0 if framed else _soft_shadow(rgb, colour),
     )
 
 
@@ -176,7 +179,8 @@ def _colour_behind_band(rgb: U8) -> F64 | None:
     other = np.flatnonzero(np.abs(rows - first).max(axis=1) > _FRAME_STEP)
     if not other.size or other[0] + _SHARP >= len(rows):
         return None
-    inner = np.asarray(rows[other[0] + _SHARP], np.float64)
+    behind = rows[other[0] + _SHARP :]
+    inner = np.asarray(np.median(behind[:_BEHIND_FRAME], axis=0), np.float64)
     return inner if inner.min() >= 255 - _INSIDE_FRAME else None
 
 
@@ -230,7 +234,8 @@ def _soft_shadow(rgb: U8, colour: F64) -> float:
     shadow that leads up to the product, from a product's own outline it stops.
     """
     small = _reduced(rgb, min(1.0, _SMALL_SIDE / max(rgb.shape[:2])))
-    darkest, lightest = small.min(axis=2), small.max(axis=2)
+    red, green, blue = cv2.split(small)
+    darkest, lightest = cv2.min(cv2.min(red, green), blue), cv2.max(cv2.max(red, green), blue)
     ground = round(float(colour.min()))
     seen = darkest < ground - _PRODUCT_STEP
     if not seen.any():
@@ -240,8 +245,31 @@ def _soft_shadow(rgb: U8, colour: F64) -> float:
     mask = np.pad(closed.astype(np.uint8), 2)
     step = (float(_FADING_STEP),)
     cv2.floodFill(page, mask, (0, 0), (0.0,), step, step, 4 | (2 << 8) | cv2.FLOODFILL_MASK_ONLY)
-    faded = (mask[2:-2, 2:-2] == 2) & (darkest < ground - _SHADOW_STEP)
-    return round(float(faded.sum() / seen.sum()), 4)
+    reached = _by_wide_ways((mask[1:-1, 1:-1] == 2).astype(np.uint8))[1:-1, 1:-1] > 0
+    faded = reached & (darkest < ground - _SHADOW_STEP)
+    return round(float((faded & ~_between(seen & ~reached)).sum() / seen.sum()), 4)
+
+
+def _between(things: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """What lies among things: their convex hull. Pale parts of a product lie there, most of its shadow does not."""
+    points = cv2.findNonZero(things.astype(np.uint8))
+    hull = np.zeros(things.shape, np.uint8)
+    if points is not None:
+        cv2.fillConvexPoly(hull, cv2.convexHull(points), (1,))
+    return hull > 0
+
+
+def _by_wide_ways(reached: U8) -> U8:
+    """What of a region is joined to its corner by ways that are nowhere narrow; 0 or 1.
+
+    Where a pale product's outline is blurred in one spot, the way inwards is as narrow as that spot, however much of
+    the product it leads to. A shadow meets the page over a long front.
+    """
+    kernel = np.ones((_NARROW, _NARROW), np.uint8)
+    wide = cv2.erode(reached, kernel, borderType=cv2.BORDER_CONSTANT, borderValue=1)
+    _, patch = cv2.connectedComponents(wide, connectivity=4)
+    joined = ((patch == patch[0, 0]) & (wide > 0)).astype(np.uint8)
+    return np.asarray(cv2.dilate(joined, kernel) & reached, np.uint8)
 
 
 # ---- pixels

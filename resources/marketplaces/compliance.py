@@ -233,9 +233,9 @@ def _backdrop_rules(backdrop: Backdrop | None, slot_rules: SlotRules) -> Iterato
     white = _background_white(backdrop, slot_rules)
     border = _border(0.0 if backdrop.framed else backdrop.clear, backdrop)
     shadow = [] if slot_rules.shadow.allowed else [_shadow(backdrop)]
-    # What is off white in the middle of a white border is the frame's or the shadow's doing, which say what to do.
+    # What is off white inside a white border, or touches it, may be the shadow's doing, or a frame's: those say more.
     off_all_over = backdrop.border_off_white > slot_rules.background.tolerance
-    yield from [white, border, *shadow] if off_all_over else [border, *shadow, white]
+    yield from [white, border, *shadow] if off_all_over else [*shadow, border, white]
 
 
 def _background_white(backdrop: Backdrop, slot_rules: SlotRules) -> _Finding:

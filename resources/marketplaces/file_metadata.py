@@ -35,28 +35,30 @@ _SCAN_END = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 _PICTURE_START = b"\xff\xd8\xff"
 _MOST_PICTURES = 16  # in one file
 
-# Names of XMP properties (without their prefix) that tell of camera, owner or place.
+# Names of XMP properties (without their prefix) that tell of camera, owner or place. Bounded, so that no packet takes
+# long.
 _PRIVATE_PROPERTIES = re.compile(
-    rb"(?:<|\s)(?:[\w.-]+:)?((?:unique)?camera\w*|make|model|lens\w*|\w*serial\w*|imageuniqueid|firmware"
-    rb"|\w*owner\w*|artist|creator|creatorcontactinfo|ci(?:adr|email|tel|url)\w*|authorsposition|credit|captionwriter"
-    rb"|rights|webstatement|copyright\w*|personinimage\w*|regions|regioninfo|gps\w*|\w*latitude|\w*longitude"
-    rb"|city|state|provincestate|country\w*|location\w*|sublocation)(?=[\s=/>])",
+    rb"(?:<|\s)(?:[\w.-]{1,40}:)?((?:unique)?camera\w{0,40}|make|model|lens\w{0,40}|\w{0,40}serial\w{0,40}|imageuniqueid"
+    rb"|firmware|\w{0,40}owner\w{0,40}|artist|creator|creatorcontactinfo|ci(?:adr|email|tel|url)\w{0,40}"
+    rb"|authorsposition|credit|captionwriter|rights|webstatement|copyright\w{0,40}|personinimage\w{0,40}|regions"
+    rb"|regioninfo|gps\w{0,40}|\w{0,40}latitude|\w{0,40}longitude|city|state|provincestate|country\w{0,40}"
+    rb"|location\w{0,40}|sublocation)(?=[\s=/>])",
     re.IGNORECASE,
 )
-_GPS_PROPERTY = re.compile(rb"\bGPS(?:Latitude|Longitude|Position)|\b\w*G[pP][sS]L(?:atitude|ongitude)")
+_GPS_PROPERTY = re.compile(rb"G[pP][sS](?:Latitude|Longitude|Position)")
 # IPTC-IIM, record 2: content location, by-line, place, credit, source, copyright, contact, writer.
 _PRIVATE_DATASETS = {
     **{26: "content location", 27: "content location", 80: "by-line", 85: "by-line title", 90: "city"},
     **{92: "sublocation", 95: "province", 100: "country", 101: "country", 110: "credit", 115: "source"},
     **{116: "copyright", 118: "contact", 122: "writer"},
 }
+# Bounded, so that no text takes long. What the last two found is itself private and is not shown.
 _PRIVATE_TEXT = re.compile(
-    r"\b(?:cameras?|serial|s/n|owner|artist|author|photograph(?:er|ed)|taken (?:by|at|in|with)|copyright|gps|latitude"
-    r"|longitude|location|exif|raw profile type (?!ic[cm]))\b|exif:|©|\(c\)"
-    r"|\b(?:canon|nikon|sony|fujifilm|olympus|panasonic|lumix|leica|hasselblad|pentax|sigma|iphone|samsung|huawei|xiaomi"
-    r"|google pixel|gopro|dji)\b"
-    r"|[\w.+-]+@[\w-]+\.\w"
-    r"|[-+]?\d{1,3}\.\d{3,}\s*[°NnSs]?\s*[,; ]\s*[-+]?\d{1,3}\.\d{3,}",
+    r"(?P<word>\b(?:cameras?|serial|s/n|owner|artist|author|photograph(?:er|ed)|taken (?:by|at|in|with)|copyright|gps"
+    r"|latitude|longitude|location|exif|raw profile type (?!ic[cm])\w*|canon|nikon|sony|fujifilm|olympus|panasonic"
+    r"|lumix|leica|hasselblad|pentax|sigma|iphone|samsung|huawei|xiaomi|google pixel|gopro|dji)\b|exif:|©|\(c\))"
+    r"|(?P<address>(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,64}\.\w)"
+    r"|(?P<place>\d{1,3}\.\d{3,12}[°NnSs]{0,2}[,; ]{1,3}[-+]?\d{1,3}\.\d{3,12})",
     re.IGNORECASE,
 )
 # TIFF tags of the same kind: make, model, artist, copyright; EXIF's owner, serial numbers and lens.
@@ -89,9 +91,9 @@ def read_metadata(data: bytes, image: Image.Image) -> Metadata:
     """
     blocks = list(_jpeg_blocks(data) if data.startswith(_PICTURE_START) else _other_blocks(image))
     xmp = b"\n".join(body.replace(b"\0", b"") for kind, body in blocks if kind == "xmp")
-    private = [f"XMP {_shown(found[1])}" for found in _PRIVATE_PROPERTIES.finditer(xmp)]
+    private = [f"XMP {found[1][:40].decode('ascii', 'replace')}" for found in _PRIVATE_PROPERTIES.finditer(xmp)]
     private += [f"IPTC {name}" for kind, body in blocks if kind == "iptc" for name in _private_datasets(body)]
-    private += [f"text {_shown(found[0])}" for found in _telling_texts(blocks)]
+    private += [found for kind, body in blocks if kind == "text" for found in _private_text(body)]
     private += _private_tags(image)
     return Metadata(
         exif=bool(image.info.get("exif")) or any(kind == "exif" for kind, _ in blocks),
@@ -101,15 +103,11 @@ def read_metadata(data: bytes, image: Image.Image) -> Metadata:
     )
 
 
-def _shown(found: str | bytes) -> str:
-    return (found.decode("latin-1") if isinstance(found, bytes) else found).strip()
-
-
-def _telling_texts(blocks: list[Block]) -> Iterator[re.Match[str]]:
-    for kind, body in blocks:
-        found = _PRIVATE_TEXT.search(_as_text(body)) if kind == "text" else None
-        if found:
-            yield found
+def _private_text(body: bytes) -> Iterator[str]:
+    found = _PRIVATE_TEXT.search(_as_text(body))
+    if found:
+        shown = {"word": repr(found[0].lower()), "address": "an e-mail address", "place": "coordinates"}
+        yield f"text with {shown[found.lastgroup or 'word']}"
 
 
 def _as_text(body: bytes) -> str:

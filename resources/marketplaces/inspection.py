@@ -182,4 +182,4 @@ def _flat_rgb(image: Image.Image) -> U8:
         page = Image.new("RGBA", rgba.size, (255, 255, 255, 255))
         page.alpha_composite(rgba)
         image = page
-    return np.asarray(image.convert("RGB"))
+    return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))

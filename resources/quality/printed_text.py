@@ -37,6 +37,7 @@ _SURE = 0.95  # confidence from which a line of the photo is believed
 _MIN_CHARACTERS = 3
 _MOST_LINES = 24  # read in a photo
 _MIN_HEIGHT = 16  # of a line, in pixels of the photo as of the final, below which nobody can read it
+_SMALLEST = 10  # of a line that is worth a try where nothing is compared
 # What reading loses by the line's size alone is measured on the photo, a little smaller than the final shows it. It is
 # no damage; a line that loses more than this share of its characters says nothing.
 _RESERVE, _MOST_LOST = 0.8, 0.34
@@ -113,30 +114,30 @@ def _read_product(photo: U8, matte: U8) -> tuple[Line, ...]:
     left, top = int(xs.min()), int(ys.min())
     part = np.s_[top : int(ys.max()) + 1, left : int(xs.max()) + 1]
     picture = np.where(solid[part][..., None], photo[part], np.uint8(_GREY))
-    sure = [line for line in read_lines(picture) if line.score >= _SURE and _characters(line.text) >= _MIN_CHARACTERS]
+    lines = read_lines(picture, _MIN_HEIGHT)
+    sure = [line for line in lines if line.score >= _SURE and _characters(line.text) >= _MIN_CHARACTERS]
     return tuple(replace(line, corners=line.corners + np.array([left, top])) for line in sure)
 
 
-def read_lines(picture: U8) -> tuple[Line, ...]:
+def read_lines(picture: U8, smallest: int = _SMALLEST) -> tuple[Line, ...]:
     """The lines of text in any picture, the largest first, each as it reads best, whatever the confidence.
 
-    picture: HxWx3 uint8 rgb; corners are in its pixels. At most 24 lines, of 16 pixels and more where the longer side
-    is reduced to 1280. Takes about a second and one thread; the nets are loaded at the first call (RuntimeError and
-    ImportError if they are not there).
+    picture: HxWx3 uint8 rgb, reduced to 1280 pixels on its longer side; corners are in its own pixels. smallest: height
+    of a line in the reduced picture, pixels. At most 24 lines. Takes about a second on one thread.
     """
     k = min(1.0, _READ_SIDE / max(picture.shape[:2]))
     if k < 1:
         picture = cv2.resize(picture, None, fx=k, fy=k, interpolation=cv2.INTER_AREA)
     found = []
-    for box in _largest(_find_lines(picture)):
+    for box in _largest(_find_lines(picture), smallest):
         line = max((_read_line(picture, corners) for corners in _ways_to_read(box)), key=lambda one: one.score)
         found.append(replace(line, corners=line.corners / k))
     return tuple(found)
 
 
-def _largest(boxes: list[F64]) -> list[F64]:
+def _largest(boxes: list[F64], smallest: int) -> list[F64]:
     """The lines that are worth reading, the largest first: a photo full of small print must not take minutes."""
-    readable = [box for box in boxes if min(_size(box)) >= _MIN_HEIGHT]
+    readable = [box for box in boxes if min(_size(box)) >= smallest]
     return sorted(readable, key=lambda box: -min(_size(box)))[:_MOST_LINES]
 
 

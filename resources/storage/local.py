@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import os
 import secrets
 import stat as stat_module
@@ -47,6 +48,8 @@ class LocalStore(CatalogStore):
     else, a killed process loses nothing without it, and a picture that did not reach the disk before a power
     cut has the wrong size, so it is written again.
     """
+
+    readers = 2
 
     def __init__(self, root: str | os.PathLike[str]) -> None:
         self._root = Path(root).expanduser().absolute()
@@ -123,7 +126,7 @@ class LocalStore(CatalogStore):
 
     def children(self, prefix: str = "") -> tuple[str, ...]:
         folder = listed_folder(prefix)
-        path = self._listed_path(folder)
+        path = self._listed_path(folder) if folder.split("/", 1)[0] in BY_HAND else f"{self._prefix}{folder}"
         if path is None:
             return ()
         try:
@@ -147,7 +150,7 @@ class LocalStore(CatalogStore):
 
     def _read(self, key: str, n: int) -> bytes:
         # Without a buffer: reports read hundreds of thousands of small files.
-        with os.fdopen(self._open_handle(key), "rb", buffering=0) as file:
+        with io.FileIO(self._open_handle(key)) as file:
             try:
                 return file.read(n)
             except OSError as error:

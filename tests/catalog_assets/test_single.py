@@ -394,5 +394,5 @@ def test_a_picture_is_held_against_every_rule(tmp_path: Path) -> None:
     missed = {measure["name"] for measure in result["measures"] if not measure["passed"]}
     assert "background_white" in missed
     assert "longest_side_min" not in missed
-    with pytest.raises(SettingsError, match=r"'bazaar'; known are amazon"):
+    with pytest.raises(SettingsError, match=r"'bazaar'; known are allegro, amazon"):
         comply_file(tmp_path / "B0SAMPL001.MAIN.jpg", "bazaar", "main")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import struct
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -12,19 +14,25 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from resources.imaging.icc import matrix_profile
 from resources.marketplaces.compliance import check
-from resources.marketplaces.render import Rendered, render_lifestyle, render_white
+from resources.marketplaces.inspection import inspect_picture
+from resources.marketplaces.provenance import SourceType, xmp_packet
+from resources.marketplaces.render import Rendered, Tools, render_lifestyle, render_white, render_whites
 from resources.marketplaces.rule_files import load_rules
 from resources.marketplaces.rules import MarketplaceRules
+from resources.marketplaces.signing import Signer, read_credentials
 from resources.verdicts import Verdict
-from tests.pictures import ADOBE_RGB_GAMMA, ADOBE_RGB_PRIMARIES, product_cutout
+from tests.certificates import authority, written_pair
+from tests.pictures import ADOBE_RGB_GAMMA, ADOBE_RGB_PRIMARIES, exif_bytes, product_cutout
 
 U8 = NDArray[np.uint8]
 RULES = load_rules().rules
 AMAZON, GOOGLE, SHOPIFY = RULES["amazon"], RULES["google_merchant"], RULES["shopify"]
 NAME = "B000123456.MAIN.jpg"
+XMP = xmp_packet("algorithmicallyEnhanced")
 
 
 @pytest.fixture(scope="module")
@@ -41,9 +49,18 @@ def pixels(white: bytes) -> U8:
 
 
 def _saved(pixels: U8 | Image.Image, picture_format: str = "JPEG", **options: Any) -> bytes:
+    """A file that says how it was made."""
     image = pixels if isinstance(pixels, Image.Image) else Image.fromarray(pixels)
     if picture_format == "JPEG":
-        options = {"quality": 95, "subsampling": "4:4:4"} | options
+        options = {"quality": 95, "subsampling": "4:4:4", "xmp": XMP} | options
+    elif picture_format == "PNG":
+        info = PngInfo()
+        info.add_itxt("XML:com.adobe.xmp", XMP.decode())
+        options = {"pnginfo": info} | options
+    elif picture_format == "TIFF":
+        options = {"tiffinfo": {700: XMP}} | options
+    elif picture_format == "WEBP":
+        options = {"xmp": XMP} | options
     data = io.BytesIO()
     image.save(data, picture_format, **options)
     return data.getvalue()
@@ -74,22 +91,24 @@ def _smaller_product(pixels: U8, share: float) -> U8:
 
 
 @pytest.mark.parametrize("marketplace", sorted(RULES))
-def test_own_white_pictures_pass_everywhere(white: bytes, marketplace: str) -> None:
-    verdict = check(white, NAME, RULES[marketplace], "main")
+def test_own_white_pictures_pass_everywhere(marketplace: str) -> None:
+    rendered = render_white(product_cutout((700, 700), seed=4), RULES[marketplace], "main")
+    assert isinstance(rendered, Rendered)
+    verdict = check(rendered.data, NAME, RULES[marketplace], "main", source_type=rendered.source)
     assert verdict.accepted, verdict.message
     assert verdict.score == 1.0
     assert verdict.decided_by == ""
     assert len(verdict.measures) >= 10
 
 
-@pytest.mark.parametrize("marketplace", sorted(RULES))
+@pytest.mark.parametrize("marketplace", sorted(name for name in RULES if RULES[name].slot("lifestyle").allowed.value))
 def test_own_scenes_pass_everywhere(marketplace: str) -> None:
     scene = np.random.default_rng(1).integers(0, 255, (90, 120, 3), dtype=np.uint8)
     scene = np.asarray(cv2.resize(scene, (1200, 900), interpolation=cv2.INTER_CUBIC), np.uint8)
     rendered = render_lifestyle(scene, RULES[marketplace], kind="procedural_scene")
     assert isinstance(rendered, Rendered)
     name = "B000123456.PT51.jpg" if marketplace == "amazon" else "sku-1.jpg"
-    verdict = check(rendered.data, name, RULES[marketplace], "lifestyle")
+    verdict = check(rendered.data, name, RULES[marketplace], "lifestyle", source_type="composite")
     assert verdict.accepted, verdict.message
 
 
@@ -132,8 +151,9 @@ def _touching_the_edge(pixels: U8) -> U8:
         (lambda p: _saved(_grey_background(p, 5)), "background_white"),
         (lambda p: _saved(_grey_background(p, 1)), "background_white"),
         (lambda p: _saved(_grey_background(p, 60)), "background_white"),
+        (lambda p: _saved(p, xmp=b""), "source_type"),
         (lambda p: _saved(_only_at_the_top(p, 2)), "background_white"),
-        (lambda p: _saved(_framed(p)), "background_white"),
+        (lambda p: _saved(_framed(p)), "border_clear"),
         (lambda p: _saved(_touching_the_edge(p)), "border_clear"),
         (lambda p: _saved(np.full_like(p, 255)), "product_found"),
         (lambda p: _saved(_smaller_product(p, 0.92)), "fill_ratio_min"),
@@ -320,4 +340,140 @@ def test_the_verdict_is_plain_json(pixels: U8) -> None:
     assert again["decided_by"] == "background_white"
     assert again["message"].endswith("Also failed: file_name.")
     assert {type(measure["value"]) for measure in again["measures"]} == {float}
-    assert all(measure["threshold"] is not None for measure in again["measures"])
+    assert {m["name"] for m in again["measures"] if m["threshold"] is None} == {"text_absent"}
+
+
+def test_white_space_does_not_count_where_only_the_product_does(pixels: U8) -> None:
+    """The product is 72 / 100 x 2 x 700 px long; only its box is compared."""
+    limits = {"counted": "product", "min_longest": 1000, "min_shortest": 100, "max_longest": 1050}
+    rules = _changed(_changed(AMAZON, "main", "render", side=1200), "main", "size", **limits)
+    verdict = check(_saved(pixels), NAME, rules, "main")
+    assert verdict.accepted, verdict.message
+    assert _value(verdict, "product_longest_min") == pytest.approx(1010, abs=12)
+    assert _value(verdict, "product_shortest_min") < _value(verdict, "product_longest_min")
+    assert not {"longest_side_min", "longest_side_max"} & {measure.name for measure in verdict.measures}
+    small = Image.fromarray(pixels).resize((1100, 1100))
+    assert _failed(check(_saved(small), NAME, rules, "main")) == {"product_longest_min"}
+    large = Image.fromarray(pixels).resize((1250, 1250))
+    assert _failed(check(_saved(large), NAME, rules, "main")) == {"product_longest_max"}
+
+
+def test_a_scene_has_no_white_space_to_leave_out() -> None:
+    scene = cv2.resize(np.random.default_rng(3).integers(0, 255, (40, 40, 3), dtype=np.uint8), (900, 600))
+    rules = _changed(GOOGLE, "main", "size", counted="product", min_shortest=None)
+    verdict = check(_saved(np.asarray(scene, np.uint8)), "a.jpg", rules, "main")
+    assert _value(verdict, "product_longest_min") == 900
+
+
+def test_fill_is_measured_in_the_direction_that_binds(pixels: U8) -> None:
+    """An upright product in an upright picture is bound by the width once the picture is narrow."""
+    side = pixels.shape[0]
+    box = cv2.boundingRect((pixels.min(axis=2) < 250).astype(np.uint8))
+    narrow = _saved(pixels[:, side // 2 - 300 : side // 2 + 300])
+    verdict = check(narrow, "a.jpg", GOOGLE, "main")
+    assert _value(verdict, "fill_ratio_max") == pytest.approx(max(box[2] / 600, box[3] / side), abs=0.015)
+    assert box[2] / 600 > box[3] / side
+
+
+@pytest.mark.parametrize(
+    ("written", "wanted", "fits"),
+    [
+        ("algorithmicallyEnhanced", None, True),
+        ("algorithmicallyEnhanced", "algorithmicallyEnhanced", True),
+        ("algorithmicallyEnhanced", "composite", False),
+        ("digitalCreation", None, True),
+        ("aNewInvention", None, False),
+        (None, None, False),
+        (None, "composite", False),
+    ],
+)
+def test_the_source_type_is_there_and_the_right_one(
+    pixels: U8, written: str | None, wanted: SourceType | None, fits: bool
+) -> None:
+    packet = XMP.replace(b"algorithmicallyEnhanced", written.encode()) if written else b""
+    verdict = check(_saved(pixels, xmp=packet), NAME, AMAZON, "main", source_type=wanted)
+    assert _failed(verdict) == (set() if fits else {"source_type"})
+    loose = _changed(AMAZON, "main", "metadata", source_type_required=False)
+    asked = check(_saved(pixels, xmp=packet), NAME, loose, "main", source_type=wanted)
+    assert asked.accepted == (fits or wanted is None)
+
+
+def test_two_statements_of_how_it_was_made_are_one_too_many(pixels: U8) -> None:
+    both = XMP.replace(b"/></rdf:RDF>", b"/>" + xmp_packet("digitalCapture") + b"</rdf:RDF>")
+    verdict = check(_saved(pixels, xmp=both), NAME, AMAZON, "main")
+    assert _failed(verdict) == {"source_type"}
+    assert "several ways" in verdict.message
+
+
+def test_many_marketplaces_judge_what_was_measured_once(pixels: U8) -> None:
+    data = _saved(pixels)
+    first = inspect_picture(data)
+    for rules in RULES.values():
+        check(bytes(bytearray(data)), NAME, rules, "main")
+    assert inspect_picture(bytes(bytearray(data))) is first
+
+
+def _seeds() -> list[bytes]:
+    """Small files of each format with everything in them that is looked at."""
+    cutout = product_cutout((48, 48))
+    rgb = np.where(cutout[..., 3:] > 127, cutout[..., :3], 255).astype(np.uint8)
+    exif = exif_bytes({0x010F: "Camera Works", 0x8825: {1: "N", 2: (52.0, 31.0, 0.0)}})
+    iptc = b"Photoshop 3.0\0" + b"8BIM" + struct.pack(">HHI", 0x0404, 0, 13) + b"\x1c\x02\x50\0\x08J. Smith\0"
+    head = b"\xff\xd8\xff\xed" + struct.pack(">H", len(iptc) + 2) + iptc
+    profile = matrix_profile("A", ADOBE_RGB_PRIMARIES, ADOBE_RGB_GAMMA)
+    jpeg = _saved(rgb, exif=exif, comment=b"Nikon", icc_profile=profile)
+    return [
+        head + jpeg[2:],
+        jpeg + _saved(rgb, exif=exif),
+        _saved(rgb, progressive=True),
+        _saved(Image.fromarray(rgb).convert("CMYK")),
+        _saved(cutout, "PNG", exif=exif),
+        _saved(cutout, "WEBP", exif=exif),
+        _saved(rgb, "TIFF", compression="tiff_lzw", tiffinfo={271: "Make", 34377: iptc[14:], 700: XMP}),
+        _saved(rgb, "GIF", comment=b"Nikon"),
+        _saved(rgb, "BMP"),
+    ]
+
+
+def _mutated(data: bytes, rng: np.random.Generator) -> bytes:
+    """A few bytes changed, most of them near the start, or a piece cut out or doubled."""
+    first, last = sorted(int(at) for at in rng.integers(0, len(data), 2))
+    kind = rng.integers(4)
+    if kind == 0:
+        return data[:first] + data[last:]
+    if kind == 1:
+        return data[:last] + data[first:]
+    changed = bytearray(data)
+    for _ in range(rng.integers(1, 9)):
+        reach = len(changed) if rng.random() < 0.4 else min(600, len(changed))
+        changed[int(rng.integers(reach))] = int(rng.choice(np.array([0, 1, 127, 255, rng.integers(256)])))
+    return bytes(changed)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_damaged_and_hostile_files_get_a_verdict() -> None:
+    rng = np.random.default_rng(2026)
+    seeds = _seeds()
+    decided = {"readable": 0, "other": 0}
+    for round_ in range(900):
+        data = _mutated(seeds[round_ % len(seeds)], rng)
+        verdict = check(data, "a.jpg", AMAZON, "main")
+        assert verdict.decision == "rejected"
+        decided["readable" if verdict.decided_by == "readable" else "other"] += 1
+    assert min(decided.values()) > 50
+    for start in (b"", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"II*\0", b"RIFF\x40\0\0\0WEBPVP8X", b"BM"):
+        for _ in range(20):
+            assert check(start + rng.bytes(500), "a.jpg", GOOGLE, "main").decision == "rejected"
+
+
+def test_a_signed_picture_passes(tmp_path: Path) -> None:
+    """A C2PA manifest tells of its own: it names programs, times and the signer, and that is meant."""
+    signer = Signer(*written_pair(tmp_path, authority()))
+    made = render_whites(
+        product_cutout((700, 700), seed=4), [AMAZON], "main", tools=Tools(signer=signer), title="A cup"
+    )
+    rendered = made["amazon"]
+    assert isinstance(rendered, Rendered)
+    assert read_credentials(rendered.data) is not None
+    verdict = check(rendered.data, NAME, AMAZON, "main", source_type=rendered.source)
+    assert verdict.accepted, verdict.message
