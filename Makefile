@@ -28,7 +28,9 @@ bench: $(VENV)/.dev  ## figures, as CPU seconds or ratios within one run; DATA=f
 	$(BIN)/python -m benchmarks.manifests
 	$(BIN)/python -m benchmarks.cutouts $(DATA)
 	$(BIN)/python -m benchmarks.scenes $(DATA)
+	$(BIN)/python -m benchmarks.exports
 	$(BIN)/catalog demo --root .cache/benchmarks/demo
+	$(BIN)/python -m benchmarks.exports_check .cache/benchmarks/demo
 	$(BIN)/python -m benchmarks.fidelity_pairs .cache/benchmarks/pairs --count 6 $(if $(DATA),--data $(DATA))
 	$(BIN)/python -m benchmarks.fidelity .cache/benchmarks/pairs/labels.csv --misses --catalog .cache/benchmarks/demo
 

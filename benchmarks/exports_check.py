@@ -52,10 +52,12 @@ def check_exports(exports: Path, rules: Sequence[Path] = (RULES,)) -> Report:
     """
     files = {file.stem: file for folder in rules for file in sorted(folder.glob("*.yaml"))}
     report = Report()
-    names: dict[tuple[str, str], str] = {}
+    # Of one campaign: the ZIP beside the manifests, which merges campaigns, numbers pictures anew.
+    names: dict[tuple[str, ...], str] = {}
     for file in sorted(path for path in exports.rglob("*") if path.is_file()):
         key = file.relative_to(exports).as_posix()
         marketplace = key.split("/")[0]
+        campaign = key.split("/")[1]
         if marketplace not in files:
             report.problems.append((key, "there are no facts of this marketplace"))
             continue
@@ -63,7 +65,7 @@ def check_exports(exports: Path, rules: Sequence[Path] = (RULES,)) -> Report:
         slot = slot_of(file.name, facts["naming"])
         report.pictures[f"{marketplace} {slot}"] += 1
         report.problems += [(key, problem) for problem in check_picture(file.read_bytes(), file.name, slot, facts)]
-        other = names.setdefault((marketplace, file.name.casefold()), key)
+        other = names.setdefault((marketplace, campaign, file.name.casefold()), key)
         if other != key:
             report.problems.append((key, f"has the name of {other}"))
     return report

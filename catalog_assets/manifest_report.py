@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -102,9 +102,10 @@ def write_manifests(
         for draft in drafts:
             draft.commit(store)
         changes = compared.save(moment)
-        for draft in drafts:
-            if draft.name in zipped:
-                draft.archive(store, progress)
+        with_archive = [draft for draft in drafts if draft.name in zipped]
+        with progress.bar("archives", sum(draft.pictures for draft in with_archive)) as step:
+            for draft in with_archive:
+                draft.archive(store, step)
         totals = tuple(draft.totals() for draft in drafts)
     removed = _remove_stale(store, totals, frozen)
     published = None
@@ -225,14 +226,14 @@ class _Draft:
         self._left_out = csv.writer(self._rest, lineterminator="\r\n")
         self._left_out.writerow(_LEFT_OUT_COLUMNS)
         self._files: tuple[str, ...] = ()
-        self._products = self._pictures = 0
+        self._products = self.pictures = 0
         self._codes: Counter[str] = Counter()
         self._archive = ArchiveResult(())
 
     def add(self, listing: _Listing) -> None:
         self._writer.add(listing.product, listing.gallery)
         self._products += bool(listing.gallery.pictures)
-        self._pictures += len(listing.gallery.pictures)
+        self.pictures += len(listing.gallery.pictures)
         for one in listing.left_out:
             cells = (one.sku, one.slot, one.campaign, one.scene, one.code, one.message)
             self._left_out.writerow([clean_cell(cell) for cell in cells])
@@ -251,14 +252,16 @@ class _Draft:
             with (self._folder / name).open("rb") as file:
                 store.write_stream(f"{FOLDER}/{self.name}/{name}", iter(partial(file.read, _CHUNK_BYTES), b""))
 
-    def archive(self, store: CatalogStore, progress: Progress) -> None:
-        with progress.bar(f"{self.name}.zip", self._pictures) as step:
-            self._archive = write_archive(store, self.name, self.open_list, step)
+    def archive(self, store: CatalogStore, step: Callable[[int], None]) -> None:
+        """Write the ZIP. step: told of how many pictures are done; a ZIP that is up to date is done at once."""
+        self._archive = write_archive(store, self.name, self.open_list, step)
+        if not self._archive.written:
+            step(self.pictures)
 
     def totals(self) -> MarketplaceTotals:
         files = tuple(f"{FOLDER}/{self.name}/{name}" for name in self._files)
         return MarketplaceTotals(
-            self.name, self._products, self._pictures, files, self._codes, self._writer.problems, self._archive
+            self.name, self._products, self.pictures, files, self._codes, self._writer.problems, self._archive
         )
 
 

@@ -6,8 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from catalog_assets import single
 from catalog_assets.composing import compose_file
@@ -24,6 +26,10 @@ from resources.engines import Engines
 from resources.imaging.alpha import over
 from resources.imaging.correction import apply, estimate
 from resources.imaging.decode import Limits, Photo, decode_photo
+from resources.imaging.encode import jpeg, read_rgb
+from resources.marketplaces.provenance import tag_jpeg
+from resources.marketplaces.render import Rendered, render_white
+from resources.marketplaces.rule_files import load_rules
 from resources.matting.classical import ClassicalEngine
 from tests.catalogs import easy_photo, photo_bytes
 from tests.lit_photos import lit, room
@@ -39,6 +45,7 @@ from tests.pictures import (
     stored_turned,
     truncated,
 )
+from tests.resources.printed_box import box_photo
 
 SIDE = (400, 400)
 ALPHA = product_cutout(SIDE)[..., 3]
@@ -396,3 +403,27 @@ def test_a_picture_is_held_against_every_rule(tmp_path: Path) -> None:
     assert "longest_side_min" not in missed
     with pytest.raises(SettingsError, match=r"'bazaar'; known are allegro, amazon"):
         comply_file(tmp_path / "B0SAMPL001.MAIN.jpg", "bazaar", "main")
+
+
+def test_writing_that_the_photo_does_not_have_was_added(tmp_path: Path) -> None:
+    photo, matte = box_photo(900, 1200)
+    Image.fromarray(photo).save(tmp_path / "photo.png")
+    cutout = np.dstack([photo, matte])
+    clean = render_white(cutout, load_rules().rules["amazon"], "main")
+    assert isinstance(clean, Rendered)
+    (tmp_path / "B0SAMPL001.MAIN.jpg").write_bytes(clean.data)
+    marked = read_rgb(clean.data)
+    cv2.putText(marked, "DISCOUNT", (850, 1900), cv2.FONT_HERSHEY_DUPLEX, 3.0, (250, 250, 250), 8, cv2.LINE_AA)
+    (tmp_path / "marked").mkdir()
+    (tmp_path / "marked" / "B0SAMPL001.MAIN.jpg").write_bytes(tag_jpeg(jpeg(marked), clean.source))
+
+    def complied(name: str, original: Path | None) -> tuple[str, str]:
+        found = comply_file(tmp_path / name, "amazon", "main", original=original)
+        return found["verdict"], found["decided_by"]
+
+    assert complied("B0SAMPL001.MAIN.jpg", tmp_path / "photo.png") == ("accepted", "")
+    assert complied("marked/B0SAMPL001.MAIN.jpg", None) == ("accepted", "")
+    assert complied("marked/B0SAMPL001.MAIN.jpg", tmp_path / "photo.png") == ("rejected", "text_absent")
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    with pytest.raises(SettingsError, match=r"broken\.png"):
+        complied("B0SAMPL001.MAIN.jpg", tmp_path / "broken.png")
