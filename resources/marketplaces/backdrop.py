@@ -252,10 +252,10 @@ def _soft_shadow(rgb: U8, colour: F64) -> float:
 
 def _between(things: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """What lies among things: their convex hull. Pale parts of a product lie there, most of its shadow does not."""
-    points = cv2.findNonZero(things.astype(np.uint8))
+    outlines, _ = cv2.findContours(things.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     hull = np.zeros(things.shape, np.uint8)
-    if points is not None:
-        cv2.fillConvexPoly(hull, cv2.convexHull(points), (1,))
+    if outlines:
+        cv2.fillConvexPoly(hull, cv2.convexHull(np.concatenate(outlines)), (1,))
     return hull > 0
 
 
