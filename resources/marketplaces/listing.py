@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from posixpath import basename, splitext
 from typing import NamedTuple
 from urllib.parse import quote, urlsplit
@@ -272,28 +273,48 @@ def _url_faults(rules: MarketplaceRules, url: str) -> Iterator[Fault]:
     if not _ADDRESS.fullmatch(url):
         yield Fault("url_characters", "the address holds characters that belong percent-encoded; mend image_base_url.")
         return
-    try:
-        parts = urlsplit(url)
-        port = parts.port or _PORTS.get(parts.scheme, 0)
-    except ValueError:
-        yield Fault("url_unusable", "the address cannot be read; mend image_base_url.")
-        return
-    if parts.scheme not in _PORTS or not parts.hostname:
-        yield Fault("url_unusable", "the address does not start with https:// and a host; mend image_base_url.")
-    if wanted.https_only and parts.scheme != "https":
-        yield Fault("url_not_https", f"{title} fetches pictures over https only; serve them so, mend image_base_url.")
-    if "@" in parts.netloc:
-        yield Fault("url_credentials", "the address holds a user name or password; serve the pictures without.")
+    origin, path = _split_origin(url)
+    yield from _origin_faults(origin, title, wanted.https_only, wanted.ports)
     if "#" in url or ("?" in url and not wanted.query_allowed):
         yield Fault("url_query", f"{title} takes no address with ? or #; serve pictures by plain, unsigned addresses.")
-    if wanted.ports and port not in wanted.ports:
-        ports = ", ".join(map(str, wanted.ports))
-        yield Fault("url_port", f"the address names port {port}, {title} fetches from {ports}; serve pictures there.")
     most = min(filter(None, (wanted.max_chars, *map(rules.feed.limits.get, _URL_COLUMNS))), default=len(url))
     if len(url) > most:
         words = f"the address has {len(url)} characters, {title} takes {most}; shorten image_base_url."
         yield Fault("url_too_long", words)
-    if _extension(parts.path) not in _EXTENSIONS:
+    if _extension(path) not in _EXTENSIONS:
         yield Fault(
             "url_extension", "the address does not end like a picture (.jpg); serve files under their own names."
         )
+
+
+def _split_origin(url: str) -> tuple[str, str]:
+    """Scheme, host and port of an address, and its path without query and fragment."""
+    end = next((at for at in (url.find(sign, url.find("//") + 2) for sign in "/?#") if at >= 0), len(url))
+    path = re.split(r"[?#]", url[end:], maxsplit=1)[0]
+    return url[:end], path
+
+
+# All addresses of a shop begin alike.
+@lru_cache(maxsize=256)
+def _origin_faults(origin: str, title: str, https_only: bool, ports: tuple[int, ...]) -> tuple[Fault, ...]:
+    """What is wrong with the beginning of an address, the gravest first."""
+    try:
+        parts = urlsplit(origin)
+        port = parts.port or _PORTS.get(parts.scheme, 0)
+    except ValueError:
+        return (Fault("url_unusable", "the address cannot be read; mend image_base_url."),)
+    faults = []
+    if parts.scheme not in _PORTS or not parts.hostname:
+        words = "the address does not start with https:// and a host; mend image_base_url."
+        faults.append(Fault("url_unusable", words))
+    if https_only and parts.scheme != "https":
+        words = f"{title} fetches pictures over https only; serve them so, mend image_base_url."
+        faults.append(Fault("url_not_https", words))
+    if "@" in parts.netloc:
+        words = "the address holds a user name or password; serve the pictures without."
+        faults.append(Fault("url_credentials", words))
+    if ports and port not in ports:
+        named = ", ".join(map(str, ports))
+        words = f"the address names port {port}, {title} fetches from {named}; serve pictures there."
+        faults.append(Fault("url_port", words))
+    return tuple(faults)
