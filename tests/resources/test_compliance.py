@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
-from PIL.PngImagePlugin import PngInfo
 
 from resources.imaging.icc import matrix_profile
 from resources.marketplaces.compliance import check
@@ -27,12 +26,12 @@ from resources.marketplaces.signing import Signer, read_credentials
 from resources.verdicts import Verdict
 from tests.certificates import authority, written_pair
 from tests.pictures import ADOBE_RGB_GAMMA, ADOBE_RGB_PRIMARIES, exif_bytes, product_cutout
+from tests.resources.tagged_pictures import XMP, saved
 
 U8 = NDArray[np.uint8]
 RULES = load_rules().rules
 AMAZON, GOOGLE, SHOPIFY = RULES["amazon"], RULES["google_merchant"], RULES["shopify"]
 NAME = "B000123456.MAIN.jpg"
-XMP = xmp_packet("algorithmicallyEnhanced")
 
 
 @pytest.fixture(scope="module")
@@ -46,24 +45,6 @@ def white() -> bytes:
 def pixels(white: bytes) -> U8:
     with Image.open(io.BytesIO(white)) as image:
         return np.array(image)
-
-
-def _saved(pixels: U8 | Image.Image, picture_format: str = "JPEG", **options: Any) -> bytes:
-    """A file that says how it was made."""
-    image = pixels if isinstance(pixels, Image.Image) else Image.fromarray(pixels)
-    if picture_format == "JPEG":
-        options = {"quality": 95, "subsampling": "4:4:4", "xmp": XMP} | options
-    elif picture_format == "PNG":
-        info = PngInfo()
-        info.add_itxt("XML:com.adobe.xmp", XMP.decode())
-        options = {"pnginfo": info} | options
-    elif picture_format == "TIFF":
-        options = {"tiffinfo": {700: XMP}} | options
-    elif picture_format == "WEBP":
-        options = {"xmp": XMP} | options
-    data = io.BytesIO()
-    image.save(data, picture_format, **options)
-    return data.getvalue()
 
 
 def _failed(verdict: Verdict) -> set[str]:
@@ -148,25 +129,25 @@ def _touching_the_edge(pixels: U8) -> U8:
 @pytest.mark.parametrize(
     ("mutate", "rule"),
     [
-        (lambda p: _saved(_grey_background(p, 5)), "background_white"),
-        (lambda p: _saved(_grey_background(p, 1)), "background_white"),
-        (lambda p: _saved(_grey_background(p, 60)), "background_white"),
-        (lambda p: _saved(p, xmp=b""), "source_type"),
-        (lambda p: _saved(_only_at_the_top(p, 2)), "background_white"),
-        (lambda p: _saved(_framed(p)), "border_clear"),
-        (lambda p: _saved(_touching_the_edge(p)), "border_clear"),
-        (lambda p: _saved(np.full_like(p, 255)), "product_found"),
-        (lambda p: _saved(_smaller_product(p, 0.92)), "fill_ratio_min"),
-        (lambda p: _saved(Image.fromarray(p).resize((480, 480))), "longest_side_min"),
-        (lambda p: _saved(Image.fromarray(p).resize((10_008, 600))), "longest_side_max"),
-        (lambda p: _saved(Image.fromarray(p).convert("CMYK")), "colour_space"),
-        (lambda p: _saved(p, icc_profile=matrix_profile("A", ADOBE_RGB_PRIMARIES, ADOBE_RGB_GAMMA)), "icc_srgb"),
-        (lambda p: _saved(p, icc_profile=b"no profile at all" * 20), "icc_srgb"),
-        (lambda p: _saved(p, "WEBP", lossless=True), "format"),
-        (lambda p: _saved(p, "PNG"), "extension_matches"),
-        (lambda p: _saved(p, exif=_camera_exif()), "no_exif"),
-        (lambda p: _saved(p, exif=_place_exif()), "no_gps"),
-        (lambda p: _saved(p)[:-2000], "readable"),
+        (lambda p: saved(_grey_background(p, 5)), "background_white"),
+        (lambda p: saved(_grey_background(p, 1)), "background_white"),
+        (lambda p: saved(_grey_background(p, 60)), "background_white"),
+        (lambda p: saved(p, xmp=b""), "source_type"),
+        (lambda p: saved(_only_at_the_top(p, 2)), "background_white"),
+        (lambda p: saved(_framed(p)), "border_clear"),
+        (lambda p: saved(_touching_the_edge(p)), "border_clear"),
+        (lambda p: saved(np.full_like(p, 255)), "product_found"),
+        (lambda p: saved(_smaller_product(p, 0.92)), "fill_ratio_min"),
+        (lambda p: saved(Image.fromarray(p).resize((480, 480))), "longest_side_min"),
+        (lambda p: saved(Image.fromarray(p).resize((10_008, 600))), "longest_side_max"),
+        (lambda p: saved(Image.fromarray(p).convert("CMYK")), "colour_space"),
+        (lambda p: saved(p, icc_profile=matrix_profile("A", ADOBE_RGB_PRIMARIES, ADOBE_RGB_GAMMA)), "icc_srgb"),
+        (lambda p: saved(p, icc_profile=b"no profile at all" * 20), "icc_srgb"),
+        (lambda p: saved(p, "WEBP", lossless=True), "format"),
+        (lambda p: saved(p, "PNG"), "extension_matches"),
+        (lambda p: saved(p, exif=_camera_exif()), "no_exif"),
+        (lambda p: saved(p, exif=_place_exif()), "no_gps"),
+        (lambda p: saved(p)[:-2000], "readable"),
         (lambda p: b"", "readable"),
         (lambda p: b"no picture", "readable"),
         (lambda p: b"<html><body>not found</body></html>", "format"),
@@ -185,9 +166,9 @@ def test_each_fault_is_caught_by_its_rule(pixels: U8, mutate: Callable[[U8], byt
 @pytest.mark.parametrize(
     ("mutate", "rule"),
     [
-        (lambda p: _saved(_grey_background(p, 3)), "background_white"),
-        (lambda p: _saved(_smaller_product(p, 0.92)), "fill_ratio_min"),
-        (lambda p: _saved(Image.fromarray(p).convert("CMYK")), "colour_space"),
+        (lambda p: saved(_grey_background(p, 3)), "background_white"),
+        (lambda p: saved(_smaller_product(p, 0.92)), "fill_ratio_min"),
+        (lambda p: saved(Image.fromarray(p).convert("CMYK")), "colour_space"),
     ],
 )
 def test_one_fault_alone_is_blamed_alone(pixels: U8, mutate: Callable[[U8], bytes], rule: str) -> None:
@@ -208,7 +189,7 @@ def _place_exif() -> Image.Exif:
 
 
 def test_transparency_is_caught_where_it_is_refused(pixels: U8) -> None:
-    data = _saved(np.dstack([pixels, np.full(pixels.shape[:2], 255, np.uint8)]), "PNG")
+    data = saved(np.dstack([pixels, np.full(pixels.shape[:2], 255, np.uint8)]), "PNG")
     name = "B000123456.MAIN.png"
     assert _failed(check(data, name, AMAZON, "main")) == {"alpha_absent"}
     assert check(data, name, GOOGLE, "main").accepted
@@ -217,7 +198,7 @@ def test_transparency_is_caught_where_it_is_refused(pixels: U8) -> None:
 def test_a_transparent_cutout_is_measured_as_on_a_white_page() -> None:
     cutout = product_cutout((800, 800))
     cutout[cutout[..., 3] == 0] = 0  # black under full transparency
-    verdict = check(_saved(cutout, "PNG"), "a.png", GOOGLE, "main")
+    verdict = check(saved(cutout, "PNG"), "a.png", GOOGLE, "main")
     assert _value(verdict, "fill_ratio_min") == pytest.approx(0.72, abs=0.01)
     assert _failed(verdict) == {"fill_ratio_min"}
 
@@ -233,14 +214,14 @@ def test_too_many_and_too_few_bytes(white: bytes) -> None:
 def test_google_wants_margin_around_the_product(pixels: U8) -> None:
     side = pixels.shape[0]
     cut = int(side * 0.04)
-    close = _saved(pixels[cut:-cut, cut:-cut])
+    close = saved(pixels[cut:-cut, cut:-cut])
     assert "fill_ratio_max" in _failed(check(close, "a.jpg", GOOGLE, "main"))
     assert check(close, NAME, AMAZON, "main").accepted
 
 
 def test_sixteen_bits_are_caught(pixels: U8) -> None:
     deep = np.asarray(pixels[..., 0], np.uint16) * 257
-    data = _saved(Image.fromarray(deep), "PNG")
+    data = saved(Image.fromarray(deep), "PNG")
     assert "bit_depth" in _failed(check(data, "B000123456.MAIN.png", AMAZON, "main"))
     colour = cv2.imencode(".png", pixels[..., ::-1].astype(np.uint16) * 257)[1].tobytes()
     assert "bit_depth" in _failed(check(colour, "B000123456.MAIN.png", AMAZON, "main"))
@@ -248,15 +229,15 @@ def test_sixteen_bits_are_caught(pixels: U8) -> None:
 
 def test_an_animation_is_caught(pixels: U8) -> None:
     frames = [Image.fromarray(pixels), Image.fromarray(_grey_background(pixels, 80))]
-    data = _saved(frames[0], "GIF", save_all=True, append_images=frames[1:])
+    data = saved(frames[0], "GIF", save_all=True, append_images=frames[1:])
     assert "frames" in _failed(check(data, "B000123456.MAIN.gif", AMAZON, "main"))
 
 
 def test_proportions_are_checked_where_there_is_a_rule(pixels: U8) -> None:
     rules = _changed(SHOPIFY, "main", "size", min_aspect=0.9, max_aspect=1.1)
-    assert _failed(check(_saved(pixels[:, 200:-200]), "a.jpg", rules, "main")) == {"aspect_min"}
-    assert _failed(check(_saved(pixels[200:-200]), "a.jpg", rules, "main")) == {"aspect_max"}
-    assert check(_saved(pixels), "a.jpg", rules, "main").accepted
+    assert _failed(check(saved(pixels[:, 200:-200]), "a.jpg", rules, "main")) == {"aspect_min"}
+    assert _failed(check(saved(pixels[200:-200]), "a.jpg", rules, "main")) == {"aspect_max"}
+    assert check(saved(pixels), "a.jpg", rules, "main").accepted
 
 
 @pytest.mark.parametrize(
@@ -302,18 +283,18 @@ def test_pale_parts_of_the_product_are_not_background(pixels: U8) -> None:
     middle = pixels.shape[0] // 2
     label = pixels.copy()
     label[middle - 150 : middle + 150, middle - 120 : middle + 120] = 253
-    assert check(_saved(label, "PNG"), "B000123456.MAIN.png", AMAZON, "main").accepted
+    assert check(saved(label, "PNG"), "B000123456.MAIN.png", AMAZON, "main").accepted
     tip = pixels.copy()
     side = np.flatnonzero((pixels.min(axis=2) < 200)[middle])[-1]
     tip[middle : middle + 20, side : side + 30] = 253
-    assert check(_saved(tip, "PNG"), "B000123456.MAIN.png", AMAZON, "main").accepted
+    assert check(saved(tip, "PNG"), "B000123456.MAIN.png", AMAZON, "main").accepted
 
 
 def test_a_soft_halo_is_background_unless_shadows_are_allowed(pixels: U8) -> None:
     product = (pixels.min(axis=2) < 200).astype(np.uint8)
     halo = cv2.dilate(product, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (101, 101))) > 0
     stained = np.where((halo & (pixels.min(axis=2) == 255))[..., None], np.uint8(253), pixels)
-    data = _saved(stained, "PNG")
+    data = saved(stained, "PNG")
     name = "B000123456.MAIN.png"
     assert _failed(check(data, name, AMAZON, "main")) == {"background_white"}
     assert check(data, name, _changed(AMAZON, "main", "shadow", allowed=True), "main").accepted
@@ -321,21 +302,21 @@ def test_a_soft_halo_is_background_unless_shadows_are_allowed(pixels: U8) -> Non
 
 def test_a_picture_without_plain_background_is_not_measured_for_fill(pixels: U8) -> None:
     scene = cv2.resize(np.random.default_rng(3).integers(0, 255, (40, 40, 3), dtype=np.uint8), (900, 900))
-    verdict = check(_saved(np.asarray(scene, np.uint8)), "a.jpg", GOOGLE, "main")
+    verdict = check(saved(np.asarray(scene, np.uint8)), "a.jpg", GOOGLE, "main")
     assert verdict.accepted
     assert _value(verdict, "fill_ratio") == -1
 
 
 def test_ordinary_files_of_other_programs_pass(pixels: U8) -> None:
     """Baseline, halved colour, no profile: nothing that only our own encoder writes is asked for."""
-    assert check(_saved(pixels, subsampling="4:2:0", quality=85), NAME, AMAZON, "main").accepted
-    assert check(_saved(pixels, "TIFF"), "B000123456.MAIN.tif", AMAZON, "main").accepted
+    assert check(saved(pixels, subsampling="4:2:0", quality=85), NAME, AMAZON, "main").accepted
+    assert check(saved(pixels, "TIFF"), "B000123456.MAIN.tif", AMAZON, "main").accepted
     grey = Image.fromarray(pixels).convert("L")
-    assert check(_saved(grey), NAME, AMAZON, "main").accepted
+    assert check(saved(grey), NAME, AMAZON, "main").accepted
 
 
 def test_the_verdict_is_plain_json(pixels: U8) -> None:
-    verdict = check(_saved(_grey_background(pixels, 5)), "a b.jpg", AMAZON, "main")
+    verdict = check(saved(_grey_background(pixels, 5)), "a b.jpg", AMAZON, "main")
     again = json.loads(json.dumps(verdict.as_dict()))
     assert again["decided_by"] == "background_white"
     assert again["message"].endswith("Also failed: file_name.")
@@ -347,21 +328,21 @@ def test_white_space_does_not_count_where_only_the_product_does(pixels: U8) -> N
     """The product is 72 / 100 x 2 x 700 px long; only its box is compared."""
     limits = {"counted": "product", "min_longest": 1000, "min_shortest": 100, "max_longest": 1050}
     rules = _changed(_changed(AMAZON, "main", "render", side=1200), "main", "size", **limits)
-    verdict = check(_saved(pixels), NAME, rules, "main")
+    verdict = check(saved(pixels), NAME, rules, "main")
     assert verdict.accepted, verdict.message
     assert _value(verdict, "product_longest_min") == pytest.approx(1010, abs=12)
     assert _value(verdict, "product_shortest_min") < _value(verdict, "product_longest_min")
     assert not {"longest_side_min", "longest_side_max"} & {measure.name for measure in verdict.measures}
     small = Image.fromarray(pixels).resize((1100, 1100))
-    assert _failed(check(_saved(small), NAME, rules, "main")) == {"product_longest_min"}
+    assert _failed(check(saved(small), NAME, rules, "main")) == {"product_longest_min"}
     large = Image.fromarray(pixels).resize((1250, 1250))
-    assert _failed(check(_saved(large), NAME, rules, "main")) == {"product_longest_max"}
+    assert _failed(check(saved(large), NAME, rules, "main")) == {"product_longest_max"}
 
 
 def test_a_scene_has_no_white_space_to_leave_out() -> None:
     scene = cv2.resize(np.random.default_rng(3).integers(0, 255, (40, 40, 3), dtype=np.uint8), (900, 600))
     rules = _changed(GOOGLE, "main", "size", counted="product", min_shortest=None)
-    verdict = check(_saved(np.asarray(scene, np.uint8)), "a.jpg", rules, "main")
+    verdict = check(saved(np.asarray(scene, np.uint8)), "a.jpg", rules, "main")
     assert _value(verdict, "product_longest_min") == 900
 
 
@@ -369,7 +350,7 @@ def test_fill_is_measured_in_the_direction_that_binds(pixels: U8) -> None:
     """An upright product in an upright picture is bound by the width once the picture is narrow."""
     side = pixels.shape[0]
     box = cv2.boundingRect((pixels.min(axis=2) < 250).astype(np.uint8))
-    narrow = _saved(pixels[:, side // 2 - 300 : side // 2 + 300])
+    narrow = saved(pixels[:, side // 2 - 300 : side // 2 + 300])
     verdict = check(narrow, "a.jpg", GOOGLE, "main")
     assert _value(verdict, "fill_ratio_max") == pytest.approx(max(box[2] / 600, box[3] / side), abs=0.015)
     assert box[2] / 600 > box[3] / side
@@ -391,22 +372,22 @@ def test_the_source_type_is_there_and_the_right_one(
     pixels: U8, written: str | None, wanted: SourceType | None, fits: bool
 ) -> None:
     packet = XMP.replace(b"algorithmicallyEnhanced", written.encode()) if written else b""
-    verdict = check(_saved(pixels, xmp=packet), NAME, AMAZON, "main", source_type=wanted)
+    verdict = check(saved(pixels, xmp=packet), NAME, AMAZON, "main", source_type=wanted)
     assert _failed(verdict) == (set() if fits else {"source_type"})
     loose = _changed(AMAZON, "main", "metadata", source_type_required=False)
-    asked = check(_saved(pixels, xmp=packet), NAME, loose, "main", source_type=wanted)
+    asked = check(saved(pixels, xmp=packet), NAME, loose, "main", source_type=wanted)
     assert asked.accepted == (fits or wanted is None)
 
 
 def test_two_statements_of_how_it_was_made_are_one_too_many(pixels: U8) -> None:
     both = XMP.replace(b"/></rdf:RDF>", b"/>" + xmp_packet("digitalCapture") + b"</rdf:RDF>")
-    verdict = check(_saved(pixels, xmp=both), NAME, AMAZON, "main")
+    verdict = check(saved(pixels, xmp=both), NAME, AMAZON, "main")
     assert _failed(verdict) == {"source_type"}
     assert "several ways" in verdict.message
 
 
 def test_many_marketplaces_judge_what_was_measured_once(pixels: U8) -> None:
-    data = _saved(pixels)
+    data = saved(pixels)
     first = inspect_picture(data)
     for rules in RULES.values():
         check(bytes(bytearray(data)), NAME, rules, "main")
@@ -421,17 +402,17 @@ def _seeds() -> list[bytes]:
     iptc = b"Photoshop 3.0\0" + b"8BIM" + struct.pack(">HHI", 0x0404, 0, 13) + b"\x1c\x02\x50\0\x08J. Smith\0"
     head = b"\xff\xd8\xff\xed" + struct.pack(">H", len(iptc) + 2) + iptc
     profile = matrix_profile("A", ADOBE_RGB_PRIMARIES, ADOBE_RGB_GAMMA)
-    jpeg = _saved(rgb, exif=exif, comment=b"Nikon", icc_profile=profile)
+    jpeg = saved(rgb, exif=exif, comment=b"Nikon", icc_profile=profile)
     return [
         head + jpeg[2:],
-        jpeg + _saved(rgb, exif=exif),
-        _saved(rgb, progressive=True),
-        _saved(Image.fromarray(rgb).convert("CMYK")),
-        _saved(cutout, "PNG", exif=exif),
-        _saved(cutout, "WEBP", exif=exif),
-        _saved(rgb, "TIFF", compression="tiff_lzw", tiffinfo={271: "Make", 34377: iptc[14:], 700: XMP}),
-        _saved(rgb, "GIF", comment=b"Nikon"),
-        _saved(rgb, "BMP"),
+        jpeg + saved(rgb, exif=exif),
+        saved(rgb, progressive=True),
+        saved(Image.fromarray(rgb).convert("CMYK")),
+        saved(cutout, "PNG", exif=exif),
+        saved(cutout, "WEBP", exif=exif),
+        saved(rgb, "TIFF", compression="tiff_lzw", tiffinfo={271: "Make", 34377: iptc[14:], 700: XMP}),
+        saved(rgb, "GIF", comment=b"Nikon"),
+        saved(rgb, "BMP"),
     ]
 
 

@@ -17,23 +17,22 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
-from PIL.PngImagePlugin import PngInfo
 
 from resources.marketplaces.added_text import TextReader
 from resources.marketplaces.compliance import check
-from resources.marketplaces.provenance import SourceType, tag_jpeg, xmp_packet
+from resources.marketplaces.provenance import SourceType, tag_jpeg
 from resources.marketplaces.render import Rendered, render_whites
 from resources.marketplaces.rule_files import load_rules
 from resources.marketplaces.rules import SlotRules
 from resources.quality.printed_text import read_lines
 from resources.verdicts import Verdict
 from tests.pictures import exif_bytes, png_16_bit, product_cutout, truncated
+from tests.resources.tagged_pictures import XMP, saved
 
 U8 = NDArray[np.uint8]
 RULES = load_rules().rules
 NAME = "B000123456.MAIN"
 CODE: SourceType = "algorithmicallyEnhanced"
-XMP = xmp_packet("algorithmicallyEnhanced")
 
 Change = Callable[[bytes, SlotRules], bytes]
 
@@ -50,24 +49,9 @@ def _pixels(data: bytes) -> U8:
         return np.array(image)
 
 
-def _saved(picture: U8 | Image.Image, picture_format: str = "JPEG", **options: Any) -> bytes:
-    image = picture if isinstance(picture, Image.Image) else Image.fromarray(picture)
-    if picture_format == "JPEG":
-        options = {"quality": 92, "subsampling": "4:4:4", "xmp": XMP} | options
-    elif picture_format == "PNG":
-        info = PngInfo()
-        info.add_itxt("XML:com.adobe.xmp", XMP.decode())
-        options = {"pnginfo": info} | options
-    elif picture_format == "WEBP":
-        options = {"xmp": XMP} | options
-    data = io.BytesIO()
-    image.save(data, picture_format, **options)
-    return data.getvalue()
-
-
 def _resized(data: bytes, size: tuple[int, int]) -> bytes:
     kernel = cv2.INTER_AREA if size[0] < _pixels(data).shape[1] else cv2.INTER_LINEAR
-    return _saved(np.asarray(cv2.resize(_pixels(data), size, interpolation=kernel), np.uint8))
+    return saved(np.asarray(cv2.resize(_pixels(data), size, interpolation=kernel), np.uint8))
 
 
 def _product_box(data: bytes) -> tuple[int, int, int, int]:
@@ -105,7 +89,7 @@ def _too_many_pixels(data: bytes, rules: SlotRules) -> bytes:
 
 def _other_proportions(data: bytes, rules: SlotRules) -> bytes:
     high = rules.size.max_aspect or 0
-    return _saved(_page(data, 1.0, wider=1.05 * high / (_pixels(data).shape[1] / _pixels(data).shape[0])))
+    return saved(_page(data, 1.0, wider=1.05 * high / (_pixels(data).shape[1] / _pixels(data).shape[0])))
 
 
 def _page(data: bytes, k: float, wider: float = 1.0) -> U8:
@@ -129,22 +113,22 @@ def _fill(data: bytes) -> float:
 
 def _filled_too_little(data: bytes, rules: SlotRules) -> bytes:
     """One part in a hundred below: 84 % where 85 are asked for."""
-    return _saved(_page(data, ((rules.fill.min_ratio or 0) - 0.01) / _fill(data)))
+    return saved(_page(data, ((rules.fill.min_ratio or 0) - 0.01) / _fill(data)))
 
 
 def _filled_too_much(data: bytes, rules: SlotRules) -> bytes:
-    return _saved(_page(data, ((rules.fill.max_ratio or 0) + 0.02) / _fill(data)))
+    return saved(_page(data, ((rules.fill.max_ratio or 0) + 0.02) / _fill(data)))
 
 
 def _off_white(levels: int) -> Change:
-    return lambda data, _: _saved(np.minimum(_pixels(data), np.uint8(255 - levels)))
+    return lambda data, _: saved(np.minimum(_pixels(data), np.uint8(255 - levels)))
 
 
 def _framed(data: bytes, _: SlotRules) -> bytes:
     pixels = _pixels(data).copy()
     for side in (np.s_[:12], np.s_[-12:], np.s_[:, :12], np.s_[:, -12:]):
         pixels[side] = (30, 60, 160)
-    return _saved(pixels)
+    return saved(pixels)
 
 
 def _lined(data: bytes, _: SlotRules) -> bytes:
@@ -153,7 +137,7 @@ def _lined(data: bytes, _: SlotRules) -> bytes:
     height, width = pixels.shape[:2]
     gap = round(0.012 * width)
     cv2.rectangle(pixels, (gap, gap), (width - 1 - gap, height - 1 - gap), (90, 90, 90), 3)
-    return _saved(pixels)
+    return saved(pixels)
 
 
 def _written(data: bytes, text: str, at: tuple[float, float], size: float, opacity: float, ink: int) -> bytes:
@@ -163,7 +147,7 @@ def _written(data: bytes, text: str, at: tuple[float, float], size: float, opaci
     layer = Image.new("L", image.size)
     place = (at[0] * image.width, at[1] * image.height)
     ImageDraw.Draw(layer).text(place, text, fill=round(255 * opacity), font=font, anchor="mm")
-    return _saved(Image.composite(Image.new("RGB", image.size, (ink,) * 3), image, layer))
+    return saved(Image.composite(Image.new("RGB", image.size, (ink,) * 3), image, layer))
 
 
 def _text_beside(data: bytes, _: SlotRules) -> bytes:
@@ -186,15 +170,15 @@ def _shadowed(data: bytes, _: SlotRules) -> bytes:
     cv2.ellipse(dark, (left + width // 2, top + height), (round(0.6 * width), height // 25), 0, 0, 360, 0.35, -1)
     dark = np.asarray(cv2.GaussianBlur(dark, (0, 0), width / 20), np.float32)
     dark[pixels.min(axis=2) < 250] = 0
-    return _saved(np.rint(pixels * (1 - dark[..., None])).astype(np.uint8))
+    return saved(np.rint(pixels * (1 - dark[..., None])).astype(np.uint8))
 
 
 def _in_cmyk(data: bytes, _: SlotRules) -> bytes:
-    return _saved(Image.fromarray(_pixels(data)).convert("CMYK"))
+    return saved(Image.fromarray(_pixels(data)).convert("CMYK"))
 
 
 def _grey_with_alpha(data: bytes, _: SlotRules) -> bytes:
-    return _saved(Image.fromarray(_pixels(data)).convert("LA"), "PNG")
+    return saved(Image.fromarray(_pixels(data)).convert("LA"), "PNG")
 
 
 def _deep(data: bytes, _: SlotRules) -> bytes:
@@ -203,7 +187,7 @@ def _deep(data: bytes, _: SlotRules) -> bytes:
 
 def _moving(data: bytes, _: SlotRules) -> bytes:
     frames = [Image.fromarray(_pixels(data)), Image.fromarray(_pixels(data)[::-1])]
-    return _saved(frames[0], "GIF", save_all=True, append_images=frames[1:])
+    return saved(frames[0], "GIF", save_all=True, append_images=frames[1:])
 
 
 def _refused_format(rules: SlotRules) -> str | None:
@@ -212,7 +196,7 @@ def _refused_format(rules: SlotRules) -> str | None:
 
 
 def _other_format(data: bytes, rules: SlotRules) -> bytes:
-    return _saved(_pixels(data), _refused_format(rules) or "")
+    return saved(_pixels(data), _refused_format(rules) or "")
 
 
 def _too_many_bytes(data: bytes, rules: SlotRules) -> bytes:
@@ -225,20 +209,20 @@ def _too_few_bytes(data: bytes, rules: SlotRules) -> bytes:
     left, top, width, height = _product_box(data)
     pixels[top : top + height, left : left + width] = 90
     k = 1.1 * (rules.size.min_longest or 500) / max(width, height)
-    return _saved(np.asarray(cv2.resize(pixels, None, fx=k, fy=k, interpolation=cv2.INTER_NEAREST), np.uint8))
+    return saved(np.asarray(cv2.resize(pixels, None, fx=k, fy=k, interpolation=cv2.INTER_NEAREST), np.uint8))
 
 
 def _with_exif(data: bytes, _: SlotRules) -> bytes:
-    return _saved(_pixels(data), exif=exif_bytes({0x010F: "Camera Works"}))
+    return saved(_pixels(data), exif=exif_bytes({0x010F: "Camera Works"}))
 
 
 def _with_gps(data: bytes, _: SlotRules) -> bytes:
-    return _saved(_pixels(data), exif=exif_bytes({0x8825: {1: "N", 2: (52.0, 31.0, 0.0)}}))
+    return saved(_pixels(data), exif=exif_bytes({0x8825: {1: "N", 2: (52.0, 31.0, 0.0)}}))
 
 
 def _with_serial_number(data: bytes, _: SlotRules) -> bytes:
     told = b' xmlns:aux="http://ns.adobe.com/exif/1.0/aux/" aux:SerialNumber="4711"/>'
-    return _saved(_pixels(data), xmp=XMP.replace(b"/></rdf:RDF>", told + b"</rdf:RDF>"))
+    return saved(_pixels(data), xmp=XMP.replace(b"/></rdf:RDF>", told + b"</rdf:RDF>"))
 
 
 def _with_by_line(data: bytes, _: SlotRules) -> bytes:
@@ -331,7 +315,7 @@ MUTATIONS = {
     "too few bytes": Mutation("bytes_min", _too_few_bytes, lambda r: bool(r.file.min_bytes), alone=True),
     "no source type": Mutation(
         "source_type",
-        lambda data, _: _saved(_pixels(data), xmp=b""),
+        lambda data, _: saved(_pixels(data), xmp=b""),
         lambda r: r.metadata.source_type_required,
         alone=True,
     ),
