@@ -327,6 +327,8 @@ def _on_white(
     margin = ((_PADDING, _PADDING), (_PADDING, _PADDING))
     flat = np.pad(_flattened(product.rgba[crop], alpha[crop]), (*margin, (0, 0)), constant_values=255)
     size = (max(1, round(flat.shape[1] * scale)), max(1, round(flat.shape[0] * scale)))
+    kernel = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    coverage = np.asarray(cv2.resize(np.pad(alpha[crop], margin), size, interpolation=kernel), np.uint8)
     notes: tuple[str, ...] = ()
     if scale > 1:
         flat, notes = upscaler.enlarge(flat, size)
@@ -336,14 +338,18 @@ def _on_white(
     at_y = _start(canvas_size[1], (product.box[1] + product.box[3]) / 2, top - _PADDING, scale)
     picture = np.full((canvas_size[1], canvas_size[0], 3), 255, np.uint8)
     there, here = _overlap(canvas_size, (at_x, at_y), size)
-    picture[there] = _without_faint_ends(flat[here])
+    picture[there] = _without_faint_ends(flat[here], coverage[here])
     return picture, notes
 
 
-def _without_faint_ends(flat: U8) -> U8:
-    """A picture on white whose palest pixels are white where nothing darker lies near."""
+def _without_faint_ends(flat: U8, coverage: U8) -> U8:
+    """A picture on white whose palest pixels are white where nothing darker lies near.
+
+    What the product covers stays, however pale it is.
+    """
     faint = np.asarray(cv2.inRange(flat, np.full(3, 255.0 - _FAINT_LEVELS), np.full(3, 255.0)), np.uint8)
-    far = 255 - np.asarray(cv2.dilate(255 - faint, _square(_FAINT_REACH)))
+    solid = cv2.threshold(coverage, _VISIBLE_ALPHA, 255, cv2.THRESH_BINARY)[1]
+    far = 255 - np.asarray(cv2.dilate(cv2.max(255 - faint, solid), _square(_FAINT_REACH)))
     return np.asarray(cv2.bitwise_or(flat, cv2.merge([far, far, far])), np.uint8)
 
 

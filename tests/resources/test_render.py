@@ -198,6 +198,15 @@ def test_small_products_are_enlarged_by_the_engine_and_white_stays_white() -> No
     assert "doubled" not in large.notes
 
 
+def test_the_shades_of_a_white_product_stay() -> None:
+    cutout = _block(1914, 1000, (2000, 1200), (40, 60))  # at this size nothing is resampled
+    shades = np.tile(np.arange(247, 255, dtype=np.uint8)[:, None], (1, 1914)).repeat(100, axis=0)
+    cutout[160:960, 40:1954, :3] = shades[..., None]
+    shown = _pixels(_rendered(render_white(cutout, AMAZON, "main")).data).astype(int)
+    middle = shown[:, 1100].min(axis=1)
+    assert [level for level in range(247, 255) if (middle == level).sum() < 60] == []
+
+
 def test_the_last_breath_of_a_soft_edge_is_white() -> None:
     cutout = _block(700, 500, (900, 900), (90, 90))
     cutout[300:310, 40:85, :3] = 0
