@@ -262,7 +262,11 @@ def _border(clear: float, backdrop: Backdrop) -> _Finding:
 
 def _shadow(backdrop: Backdrop) -> _Finding:
     message = "a soft shadow lies beside the product; none is taken."
-    return _at_most("shadow_absent", backdrop.shadow, _MOST_SHADOW, message, _AGAIN)
+    hint = (
+        "Look at the cut-out, and give a better mask (`catalog review`). If it is the product itself, "
+        "allow shadows in a rules file of your own."
+    )
+    return _at_most("shadow_absent", backdrop.shadow, _MOST_SHADOW, message, hint)
 
 
 def _text_rules(
