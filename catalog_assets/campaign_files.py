@@ -1,7 +1,8 @@
 """Campaigns: a season or theme with its scenes, dates, schedule and marketplaces, each from a YAML file.
 
 Shipped campaigns lie beside this file; a shop's own in the folder named by CATALOG_CAMPAIGNS, where a file
-of the same campaign name replaces the shipped one. A broken file is left out and told; the others work.
+of the same campaign name replaces the shipped one. A broken file is left out and told, and the shipped one does not
+step in for it; the others work.
 """
 
 from __future__ import annotations
@@ -236,6 +237,9 @@ def load_campaigns(folder: Path | None = None, marketplaces: RuleBook | None = N
                 raise SettingsError(f"{path.name}: name: {campaign.name!r} is used by another file, choose another")
         except (SettingsError, OSError) as error:
             problems.append(CampaignProblem(path.name, str(error)))
+            found.pop(
+                path.stem, None
+            )  # the shipped one of its name would make, and withdraw, other pictures than meant
             continue
         if own:
             shops.add(campaign.name)

@@ -22,7 +22,7 @@ from catalog_assets.listed_pictures import FOLDER, PICTURES, BrokenListError, st
 from catalog_assets.manifest_archives import ArchiveResult, archived, write_archive
 from catalog_assets.manifest_changes import ChangeLog, ManifestChanges
 from catalog_assets.publishing import Publisher, PublishTotals, Unpublished
-from catalog_assets.settings import Settings
+from catalog_assets.settings import Settings, SettingsError
 from resources.marketplaces.listing import ExportedFile, ExportedProduct, Gallery, gallery, image_url
 from resources.marketplaces.manifests import ManifestProblem, ManifestWriter, clean_cell
 from resources.marketplaces.rule_files import load_rules
@@ -83,10 +83,12 @@ def write_manifests(
     else was exported or refused and why it is not listed. With a publisher every picture is at its address before a
     manifest names it, and goes only after none does. What a marketplace has whose rules file is broken stays as it is.
     Memory does not grow with the catalog, but for published keys. StoreError if a store fails: until all pictures are
-    up, the manifests in the store stay as they were. SettingsError for a marketplace in `archives` that is not known.
+    up, the manifests in the store stay as they were. SettingsError for a marketplace in `archives` that is not known,
+    and where a campaign that is listed now cannot be read any more.
     """
     moment = moment or datetime.now(UTC)
     progress = progress or Progress(show=False)
+    _insist_on_campaigns(store, campaigns)
     known = load_rules().rules
     zipped = archived(settings, known)
     active = {campaign.name: campaign for campaign in sorted(campaigns.on(moment), key=season_first)}
@@ -115,6 +117,23 @@ def write_manifests(
     store.write_json(STATE, {"campaigns": sorted(active), "moment": moment.astimezone(UTC).isoformat()})
     out_of_season = tuple(name for name in campaigns.active if name not in active)
     return ManifestResult(totals, out_of_season, removed, changes, published)
+
+
+def _insist_on_campaigns(store: CatalogStore, campaigns: Campaigns) -> None:
+    """Raise SettingsError if a campaign that manifests hold is gone because its file is broken, or its folder.
+
+    Its pictures would leave the feeds, and a feed without a product ends its listing.
+    """
+    written = season_written(store)
+    if written is None or not campaigns.problems:
+        return
+    lost = sorted(written[0] - set(campaigns.active) - set(campaigns.archived))
+    if lost:
+        said = "; ".join(problem.message for problem in campaigns.problems)
+        raise SettingsError(
+            f"manifests stay as they are, because they hold {', '.join(lost)}, which cannot be read now: {said}. "
+            "Mend the file; to end a campaign, say `archived: true` in it."
+        )
 
 
 def season_written(store: CatalogStore) -> tuple[frozenset[str], datetime] | None:

@@ -117,6 +117,13 @@ def test_a_broken_file_is_left_out_with_file_field_and_fix(tmp_path: Path, text:
     assert list(load_campaigns(tmp_path, load_rules()).active) == ["evergreen", "winter"]
 
 
+def test_the_shipped_campaign_does_not_step_in_for_a_broken_one_of_its_name(tmp_path: Path) -> None:
+    (tmp_path / "winter.yaml").write_text(GOOD.replace("sale", "winter") + "colour: red\n")
+    campaigns = load_campaigns(tmp_path)
+    assert list(campaigns.active) == ["evergreen"]
+    assert [problem.file for problem in campaigns.problems] == ["winter.yaml"]
+
+
 def test_two_files_of_one_name_are_told(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(GOOD)
     assert "used by another file" in one(tmp_path, GOOD, "b.yaml")

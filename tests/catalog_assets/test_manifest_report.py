@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from catalog_assets.campaign_files import Campaign
+from catalog_assets.campaign_files import Campaign, CampaignProblem
 from catalog_assets.manifest_report import season_written, write_manifests
 from catalog_assets.publishing import Publisher
 from catalog_assets.records import campaign_folder, campaign_shelf, product_folder, stored_records
@@ -287,6 +287,18 @@ def test_a_marketplace_whose_rules_are_broken_keeps_what_it_has(
     assert shop.texts("manifests/google_merchant") == before
     assert [one.name for one in result.marketplaces] == ["amazon"]
     assert set(result.changes.counts) == {"amazon"}
+
+
+def test_a_campaign_file_that_broke_ends_no_listing(shop: Shop) -> None:
+    exported(shop, "mug")
+    write_manifests(shop.store, campaigns(EVERGREEN, WINTER), SETTINGS, JANUARY)
+    before = shop.texts("manifests")
+    broken = replace(campaigns(EVERGREEN), problems=(CampaignProblem("winter.yaml", "winter.yaml: not valid YAML"),))
+    with pytest.raises(SettingsError, match=r"hold winter, which cannot be read now: winter\.yaml: not valid YAML"):
+        write_manifests(shop.store, broken, SETTINGS, JANUARY)
+    assert shop.texts("manifests") == before
+    archived = replace(broken, archived=("winter",))
+    assert write_manifests(shop.store, archived, SETTINGS, JANUARY).changes.campaigns_left == ("winter",)
 
 
 def test_an_upload_folder_that_vanished_empties_no_manifest(shop: Shop) -> None:
