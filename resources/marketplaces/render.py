@@ -327,8 +327,7 @@ def _on_white(
     margin = ((_PADDING, _PADDING), (_PADDING, _PADDING))
     flat = np.pad(_flattened(product.rgba[crop], alpha[crop]), (*margin, (0, 0)), constant_values=255)
     size = (max(1, round(flat.shape[1] * scale)), max(1, round(flat.shape[0] * scale)))
-    kernel = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    coverage = np.asarray(cv2.resize(np.pad(alpha[crop], margin), size, interpolation=kernel), np.uint8)
+    coverage = np.asarray(cv2.resize(np.pad(alpha[crop], margin), size, interpolation=cv2.INTER_NEAREST), np.uint8)
     notes: tuple[str, ...] = ()
     if scale > 1:
         flat, notes = upscaler.enlarge(flat, size)
