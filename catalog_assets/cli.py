@@ -819,6 +819,8 @@ def marketplaces() -> int:
             f"{rules.slots.main.background.required}; files {', '.join(rules.feed.manifests) or 'list of pictures'}; "
             f"campaigns {', '.join(users) or 'none'}" + (f"; takes no {', '.join(refused)}" if refused else "")
         )
+        if rules.provenance.ai_declared:
+            _say(f"  AI: {rules.provenance.ai_declared}")
     return SOME_STOPPED if book.problems else DONE
 
 

@@ -410,6 +410,29 @@ def test_judge_reads_what_is_printed_unless_told_not_to(tmp_path: Path) -> None:
         assert blind == {name: one for name, one in seen.items() if name != "text_distance"}
 
 
+def test_marketplaces_are_listed_with_files_that_cannot_be_used(
+    tmp_path: Path, own_process_state: pytest.MonkeyPatch
+) -> None:
+    found = catalog("marketplaces")
+    assert found.exit_code == 0
+    lines = found.stdout.splitlines()
+    assert any(line.startswith("amazon: Amazon; ") and "; campaigns evergreen" in line for line in lines)
+    assert any(line.startswith("etsy: ") and line.endswith("takes no lifestyle") for line in lines)
+    assert any(line.startswith("  AI: ") for line in lines)
+    (tmp_path / "kiosk.yaml").write_text("extends: bazaar\nname: kiosk\n")
+    with own_process_state.context() as patch:
+        patch.setenv("CATALOG_MARKETPLACES", str(tmp_path))
+        broken = catalog("marketplaces")
+    assert broken.exit_code == 1
+    assert "kiosk.yaml: extends: 'bazaar' found" in broken.stderr
+
+
+def test_comply_wants_a_file_or_verify(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"x")
+    for arguments in ((), (tmp_path / "a.jpg",), (tmp_path / "a.jpg", "--verify", "--marketplace", "amazon")):
+        assert_could_not_run(catalog("comply", *arguments), "FILE and one --marketplace")
+
+
 def test_comply_of_an_export_and_of_a_photo(filled: Path, first_refresh: Result) -> None:
     for marketplace in ("amazon", "shopify"):
         [main] = [
