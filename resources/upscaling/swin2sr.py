@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from resources.imaging.colour import resize_rgba
+from resources.imaging.colour import resize_rgb
 from resources.matting.batches import Batches, Peak, clear_memory, free_memory
 from resources.matting.neural import normalised
 from resources.matting.vitmatte import Tile, feather
@@ -71,8 +71,7 @@ class Swin2SRUpscaler:
         if problem:
             return enlarged(rgb, size), (f"{said}_refused: {problem}; enlarged by lanczos",)
         notes = (f"enlarged_by_{said}", *(["float32_on_cpu"] if self.device == "cpu" else []))
-        opaque = np.dstack([twice, np.full(twice.shape[:2], 255, np.uint8)])
-        return np.ascontiguousarray(resize_rgba(opaque, size)[..., :3]), notes
+        return resize_rgb(twice, size), notes
 
     def _answer(self, rgb: U8) -> F32:
         """What the net says, 2Hx2Wx3, around 0 to 255. Out of memory: again with tiles of half the side, for good."""
