@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from catalog_assets.campaign_files import EVERGREEN, Campaign
@@ -35,15 +36,11 @@ _JUDGE = "Run `catalog refresh`: it is judged again."
 
 @dataclass(frozen=True)
 class Planned:
-    """One picture that a marketplace should get: its slot, its place there, and the record it is made from.
-
-    has_writing: the gate of the mask measured writing in the photo, so the picture is read before it goes out.
-    """
+    """One picture that a marketplace should get: its slot, its place there, and the record it is made from."""
 
     slot: Slot
     index: int
     source: Record
-    has_writing: bool = False
 
     @property
     def role(self) -> str:
@@ -156,21 +153,15 @@ class MarketplaceExport(Stage):
         if self.campaign.name == EVERGREEN and not any(record.facts["main"] for record in whites):
             return []
         plan = list(self._plan(whites, finals))
-        renders = _Renders(self.context, list(self.rules.values()), self.tools)
+        renders = _Renders(self.context, sku, list(self.rules.values()), self.tools)
         return [self._marketplace(shelf, sku, rules, plan, renders) for rules in self.rules.values()]
 
     def _plan(self, cutouts: Sequence[Record], finals: Sequence[Record]) -> Iterator[Planned]:
         if cutouts:
-            mains = [record for record in cutouts if record.facts["main"]]
-            yield from (Planned("main", 1, record, self._has_writing(record)) for record in mains)
+            yield from (Planned("main", 1, record) for record in cutouts if record.facts["main"])
             others = [record for record in cutouts if not record.facts["main"]]
             yield from (Planned("additional", index, record) for index, record in enumerate(others, 1))
         yield from (Planned("lifestyle", index, record) for index, record in enumerate(finals, 1))
-
-    def _has_writing(self, cutout: Record) -> bool:
-        mask = product_shelf(self.context.store, "mask", cutout.sku).record(cutout.name)
-        measured = {} if mask is None else {each["name"]: each["value"] for each in (mask.verdict or {})["measures"]}
-        return any(measured.get(name, 0.0) > 0 for name in _WRITING)
 
     def _marketplace(
         self,
@@ -183,7 +174,7 @@ class MarketplaceExport(Stage):
         numbers = product_numbers(sku, self.context.products.get(sku).cells())
         wanted = fingerprint(
             {
-                "pictures": [[planned.role, planned.picture.sha256, planned.has_writing] for planned in plan],
+                "pictures": [[planned.role, planned.picture.sha256] for planned in plan],
                 "rules": [rules.fingerprint(slot) for slot in SLOTS],
                 "numbers": [numbers.asin, numbers.gtin],
                 "holiday": self.campaign.advertises_holiday,
@@ -218,8 +209,9 @@ class MarketplaceExport(Stage):
 class _Renders:
     """Renders of one SKU: a picture is rendered once for all marketplaces whose rules agree."""
 
-    def __init__(self, context: RunContext, rules: Sequence[MarketplaceRules], tools: Tools) -> None:
+    def __init__(self, context: RunContext, sku: str, rules: Sequence[MarketplaceRules], tools: Tools) -> None:
         self.context = context
+        self.sku = sku
         self.rules = rules
         self.tools = tools
         self._made: dict[tuple[str, Slot], dict[str, Rendered | Rejection]] = {}
@@ -229,6 +221,13 @@ class _Renders:
         if key not in self._made:
             self._made[key] = self._rendered(planned)
         return self._made[key][rules.name]
+
+    @cached_property
+    def has_writing(self) -> bool:
+        """True if the gate of the mask measured writing in the main photo: then the picture is read before it goes."""
+        masks = product_shelf(self.context.store, "mask", self.sku).records()
+        measured = [each for mask in masks if mask.facts.get("main") for each in (mask.verdict or {}).get("measures", ())]
+        return any(each["name"] in _WRITING and each["value"] > 0 for each in measured)
 
     def _rendered(self, planned: Planned) -> dict[str, Rendered | Rejection]:
         title = f"{planned.source.sku} {planned.role}"
@@ -277,7 +276,7 @@ class _Export:
         except ValueError as error:
             self._leave_out(planned, Rejection("no_valid_name", f"{error}.", "Rename the SKU, or give its number."))
             return
-        reader = read_lines if planned.slot == "main" and planned.has_writing else None
+        reader = read_lines if planned.slot == "main" and renders.has_writing else None
         verdict = check(rendered.data, name, self.rules, planned.slot, reader=reader, source_type=rendered.source)
         self.verdicts[planned.role] = verdict.as_dict()
         if not verdict.accepted:
