@@ -226,7 +226,8 @@ class _Renders:
     def has_writing(self) -> bool:
         """True if the gate of the mask measured writing in the main photo: then the picture is read before it goes."""
         masks = product_shelf(self.context.store, "mask", self.sku).records()
-        measured = [each for mask in masks if mask.facts.get("main") for each in (mask.verdict or {}).get("measures", ())]
+        verdicts = [mask.verdict or {} for mask in masks if mask.facts.get("main")]
+        measured = [each for verdict in verdicts for each in verdict.get("measures", ())]
         return any(each["name"] in _WRITING and each["value"] > 0 for each in measured)
 
     def _rendered(self, planned: Planned) -> dict[str, Rendered | Rejection]:
