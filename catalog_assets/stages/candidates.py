@@ -92,7 +92,6 @@ class CandidateMaker:
         if missing:
             self.context.insist_on_health(self.campaign.name)
             started = time.perf_counter()
-            self.context.insist_on_health(self.campaign.name)
             jobs = [scene_job(self.context, cutout, scene, variant.seed, wanted.care) for variant in missing]
             candidates = self.engine.compose(jobs)
             seconds = (time.perf_counter() - started) / len(missing)

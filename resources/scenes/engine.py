@@ -88,7 +88,8 @@ class SceneJob:
 
     pose: "standing" on the floor, "flat" seen from above, "hanging" on the wall. height_cm: the product's real height,
     None if nobody knows. care: how careful to be with the product. plate: the one to take, whatever the template says,
-    for an engine with plates.
+    for an engine with plates. product: what it is, in a few words of whatever origin, for an engine that is told; not
+    to be trusted. name: who asks, for logs.
     """
 
     cutout: U8
@@ -99,6 +100,8 @@ class SceneJob:
     height_cm: float | None = None
     care: Care = Care()
     plate: str | None = None
+    product: str = ""
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +109,7 @@ class Candidate:
     """One generated picture: rgb and the product's alpha, both of canvas size; snake_case notes.
 
     harmony: what was done to the product's colours. facts: what else a record should tell of the scene (JSON-ready).
+    usd: what it cost in calls that somebody charges for.
     """
 
     rgb: U8
@@ -114,6 +118,20 @@ class Candidate:
     notes: tuple[str, ...] = ()
     harmony: Harmony = UNTOUCHED
     facts: Mapping[str, Any] = field(default_factory=dict)
+    usd: float = 0.0
+
+
+class EngineError(Exception):
+    """An engine could not make a picture. The message is one line for people, without secrets.
+
+    code: stable snake_case name ("timed_out", "refused", "no_picture", "maybe_paid"). usd: what the attempt cost, or
+    may have cost where nobody can tell. healthy: the engine itself works, it is this job that it will not do; another
+    job may well succeed.
+    """
+
+    def __init__(self, code: str, message: str, *, usd: float = 0.0, healthy: bool = False) -> None:
+        super().__init__(message)
+        self.code, self.message, self.usd, self.healthy = code, message, usd, healthy
 
 
 SceneKind = Literal["procedural_scene", "photographed_scene", "generated_scene"]
@@ -121,19 +139,35 @@ SceneKind = Literal["procedural_scene", "photographed_scene", "generated_scene"]
 
 
 class SceneEngine(Protocol):
-    """One way to make scenes around a product."""
+    """One way to make scenes around a product. May serve several threads.
+
+    price: USD of real money that one picture costs at most; 0 for work on our own machines.
+    """
 
     name: str
     device: str
     kind: SceneKind
+    price: float
+
+    @property
+    def waiting(self) -> int:
+        """How many pictures were asked for and are not made yet."""
+        ...
 
     @property
     def revision(self) -> str:
         """What changes when the same job would give other pictures."""
         ...
 
+    def recipe(self, template: SceneTemplate, product: str) -> Mapping[str, Any]:
+        """What the engine is told beyond a job's own fields (JSON-ready): a picture is made again when it changes.
+
+        product: as in SceneJob. Empty for an engine that is told nothing.
+        """
+        ...
+
     def compose(self, jobs: Sequence[SceneJob]) -> list[Candidate]:
-        """Make one candidate a job, in order."""
+        """Make one candidate a job, in order. Raises EngineError; a price above 0 takes one job at a time."""
         ...
 
     def backdrop(self, job: SceneJob) -> U8 | None:

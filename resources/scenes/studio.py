@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import asdict
+from typing import Any
 
 import cv2
 import numpy as np
@@ -33,6 +34,7 @@ from resources.imaging.shadow import (
 from resources.scenes.engine import Candidate, SceneJob, SceneKind, on_canvas, product_box, scaled_product
 from resources.scenes.placing import Plan, plan_picture
 from resources.scenes.plate import ambient_of, foreground_of, picture_of, plates_digest
+from resources.scenes.templates import SceneTemplate
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
@@ -56,11 +58,18 @@ class StudioEngine:
     name = "studio"
     device = "cpu"
     kind: SceneKind = "procedural_scene"
+    price = 0.0
+    waiting = 0
 
     @property
     def revision(self) -> str:
         """The code's own, and that of the plates."""
         return f"2.{plates_digest()}"
+
+    def recipe(self, template: SceneTemplate, product: str) -> dict[str, Any]:
+        """Nothing: the studio is told nothing that is not in the job."""
+        del template, product
+        return {}
 
     def compose(self, jobs: Sequence[SceneJob]) -> list[Candidate]:
         """Make one candidate a job, in order. ValueError if a cut-out is empty."""
