@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test lint types dev bench clean
+.PHONY: demo test lint types dev bench bench-gpu clean
 
 demo: $(VENV)/.base  ## the whole line over the sample catalog
 	$(BIN)/catalog demo --root demo
@@ -34,6 +34,9 @@ bench: $(VENV)/.dev  ## figures, as CPU seconds or ratios within one run; DATA=f
 	$(BIN)/python -m benchmarks.fidelity_pairs .cache/benchmarks/pairs --count 6 $(if $(DATA),--data $(DATA))
 	$(BIN)/python -m benchmarks.fidelity .cache/benchmarks/pairs/labels.csv --misses --catalog .cache/benchmarks/demo
 
+bench-gpu: $(VENV)/.gpu  ## figures of the gpu profile on a machine with a GPU; needs no weights
+	$(BIN)/python -m benchmarks.gpu
+
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
@@ -43,6 +46,10 @@ $(VENV)/.base: $(VENV)/bin/python pyproject.toml constraints.txt
 
 $(VENV)/.dev: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(PIP) -e .[dev]
+	touch $@ $(VENV)/.base
+
+$(VENV)/.gpu: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(PIP) -e .[dev,gpu]
 	touch $@ $(VENV)/.base
 
 clean:

@@ -70,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.environ.setdefault("HF_MODULES_CACHE", str(Path(folder) / "modules"))
         net, weights, models = random_net(Path(folder), tiny=chosen.tiny)
         files = [photo(seed % 8, (width, height)) for seed in range(chosen.photos)]
-        detector = BiRefNetDetector(weights, models, "auto", processor_budget=10**12)
+        detector = BiRefNetDetector(weights, models, processor_budget=10**12)
         detector.saliency([decoded(files[0])])  # loads, and warms up
         rows = [measure(detector, files, batch) for batch in batches]
         device = torch.cuda.get_device_name() if detector.device == "cuda" else "processor"

@@ -12,11 +12,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from catalog_assets.settings import SettingsError, Strict, parse_yaml
 from resources.marketplaces.rule_files import RuleBook
@@ -78,6 +78,56 @@ class Scene(Strict):
         return crop_size(self.shape, side)
 
 
+Policy = Literal["local_first", "cloud_first", "studio_only"]
+EngineName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+Selection = dict[str, str | list[str]]
+
+
+class Premium(Strict):
+    """Products whose scenes are made in another order: those whose columns hold the wanted values."""
+
+    select: Selection = Field(min_length=1)
+    policy: Policy
+
+
+class Routing(Strict):
+    """Which engines make a campaign's scenes, in which order, and what that may cost.
+
+    budget_usd: what may be spent on calls in all, for good; a campaign that asks the cloud must say it.
+    """
+
+    policy: Policy = "local_first"
+    local: EngineName | None = Field(None, description="Engine on our own machines; not said: that of the profile.")
+    cloud: list[EngineName] = Field(default_factory=list, max_length=8, description="Cloud engines, best first.")
+    last_resort: bool = Field(False, description="Whether the studio engine steps in where no other could.")
+    overflow: int | None = Field(
+        None, ge=1, le=100_000, description="More pictures waiting for the local engine than this: ask the cloud first."
+    )
+    budget_usd: float | None = Field(None, gt=0, le=1_000_000)
+    premium: Premium | None = None
+
+    @model_validator(mode="after")
+    def _can_be_followed(self) -> Routing:
+        if self.cloud and self.budget_usd is None:
+            raise ValueError("the cloud costs money: say how much in budget_usd")
+        if len(set(self.cloud)) < len(self.cloud):
+            raise ValueError("cloud: an engine is listed twice")
+        if not self.cloud and "cloud_first" in self.policies:
+            raise ValueError("cloud_first needs engines in cloud")
+        return self
+
+    @property
+    def policies(self) -> tuple[Policy, ...]:
+        """The policies that any product may be under, each once."""
+        return tuple(dict.fromkeys([self.policy, *([self.premium.policy] if self.premium else [])]))
+
+    def policy_for(self, product: Product) -> Policy:
+        """The policy for a product: that of the premium ones if it is one."""
+        if self.premium is not None and _selected(self.premium.select, product):
+            return self.premium.policy
+        return self.policy
+
+
 class Campaign(Strict):
     """What a campaign file says. `first_day` and `last_day` are inclusive; None means no limit."""
 
@@ -87,13 +137,14 @@ class Campaign(Strict):
     last_day: Day | None = Field(None, alias="until", description="Last day, inclusive.")
     timezone: str = "UTC"
     schedule: str | None = Field(None, description="Cron line of the regeneration, in the timezone.")
-    select: dict[str, str | list[str]] = Field(
+    select: Selection = Field(
         default_factory=dict,
         description="Columns of catalog.csv and the values that are wanted; all must hold.",
     )
     scenes: list[Scene] = Field(min_length=1, max_length=20)
     marketplaces: list[str] = Field(min_length=1)
-    engine: str = Field("", description="Scene engine; empty: that of the profile.")
+    engine: str = Field("", description="The one scene engine; empty: that of the profile, or as routing says.")
+    routing: Routing | None = None
     fidelity: dict[str, float] = Field(default_factory=dict, description="Thresholds that differ from catalog.yaml.")
     rotation: Literal["none", "weekly", "monthly"] = "none"
     holiday: bool | None = Field(
@@ -144,6 +195,12 @@ class Campaign(Strict):
         return value
 
     @model_validator(mode="after")
+    def _one_way_to_engines(self) -> Campaign:
+        if self.engine and self.routing is not None:
+            raise ValueError("engine and routing are both given; with routing, name the engine in routing.local")
+        return self
+
+    @model_validator(mode="after")
     def _scenes_differ(self) -> Campaign:
         names = [scene.name for scene in self.scenes]
         if len(names) != len(set(names)):
@@ -186,10 +243,14 @@ class Campaign(Strict):
 
     def selects(self, product: Product) -> bool:
         """True if the product's columns hold one of the wanted values each; case and outer spaces do not count."""
-        return all(
-            product.get(column).strip().casefold() in {value.strip().casefold() for value in _listed(wanted)}
-            for column, wanted in self.select.items()
-        )
+        return _selected(self.select, product)
+
+
+def _selected(select: Selection, product: Product) -> bool:
+    return all(
+        product.get(column).strip().casefold() in {value.strip().casefold() for value in _listed(wanted)}
+        for column, wanted in select.items()
+    )
 
 
 def _listed(wanted: str | list[str]) -> list[str]:

@@ -26,7 +26,7 @@ def campaign_stages(context: RunContext, campaign: Campaign) -> tuple[Stage, ...
     )
 
 
-def campaign_line(campaign: Campaign, batch: int) -> LineInfo:
+def campaign_line(campaign: Campaign, batch: int, pool: str = "campaign_line") -> LineInfo:
     """A campaign's line as Dagster sees it; `batch` SKUs a run."""
     title = campaign.title or campaign.name
     return LineInfo(
@@ -34,6 +34,7 @@ def campaign_line(campaign: Campaign, batch: int) -> LineInfo:
         group=campaign.name,
         prefix=(campaign.name,),
         batch=batch,
+        pool=pool,
         make_stages=lambda context: campaign_stages(context, campaign),
         upstream=dg.AssetKey([Cutout.asset]),
         finals=ScoredFinals.asset,

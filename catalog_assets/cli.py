@@ -785,8 +785,10 @@ def campaigns() -> int:
     """The campaigns, and campaign files that had to be left out."""
     from datetime import UTC, datetime
 
+    from catalog_assets.routes import in_words
+
     found = _campaigns()
-    now = datetime.now(UTC)
+    now, usual = datetime.now(UTC), _engines().scenes_name()
     for campaign in found.active.values():
         limited = campaign.first_day or campaign.last_day
         dates = f"{campaign.first_day or 'always'} to {campaign.last_day or 'open'}" if limited else "all year"
@@ -795,11 +797,25 @@ def campaigns() -> int:
         scenes = ", ".join(scene.name for scene in campaign.scenes)
         _say(
             f"{campaign.name}: {campaign.title} ({dates}, {state}{period}); scenes {scenes}; "
-            f"schedule {campaign.schedule or 'none'} {campaign.timezone}; for {', '.join(campaign.marketplaces)}"
+            f"schedule {campaign.schedule or 'none'} {campaign.timezone}; for {', '.join(campaign.marketplaces)}; "
+            f"{in_words(campaign, usual)}"
         )
     for name in found.archived:
         click.echo(f"{name}: archived")
     return SOME_STOPPED if found.problems else DONE
+
+
+@cli.command()
+@root_option
+@command
+def costs(root: str) -> int:
+    """What an accepted picture costs, how much was wasted, and what is left of each campaign's budget."""
+    from catalog_assets.cost_report import costs as cost_report
+
+    found = cost_report(_store(root), _campaigns())
+    click.echo(found.as_text())
+    broken = found.damaged or any(account.problem for account in found.accounts)
+    return SOME_STOPPED if broken else DONE
 
 
 @cli.command()

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, TypeVar
+from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,12 +17,17 @@ from numpy.typing import NDArray
 from catalog_assets.decisions import Decisions
 from catalog_assets.records import FileRef, Record, fingerprint, read_file
 from catalog_assets.settings import Settings
-from catalog_assets.stage import HaltedError
+from catalog_assets.stage import RefusedError
+from resources.budget import Budget
+from resources.captions import cached_caption
 from resources.engines import Engines
 from resources.imaging.correction import Correction, apply
 from resources.imaging.decode import Photo, decode_photo
 from resources.imaging.encode import read_rgb, read_rgba
+from resources.ledger import Ledger
 from resources.products import Products, load_products
+from resources.scenes.breaker import Breakers
+from resources.scenes.prompts import described
 from resources.store import CatalogStore, StoreError
 from resources.uploads import UploadIndex, scan_uploads
 from resources.verdicts import Rejection
@@ -29,8 +35,8 @@ from resources.verdicts import Rejection
 T = TypeVar("T")
 Pixels = NDArray[np.uint8]
 
-# Two photos of 9 Mpx and their cut-outs: what two SKUs hand from stage to stage. A batch never needs more.
-CACHE_BYTES = 128 * 1024 * 1024
+# A photo of 9 Mpx and its cut-out: what a SKU hands from stage to stage. A thread never needs more.
+CACHE_BYTES_A_THREAD = 64 * 1024 * 1024
 
 # So few SKUs may all lose their uploads at once without anybody being asked.
 UPLOADS_MAY_VANISH = 10
@@ -58,7 +64,7 @@ def insist_on_uploads(store: CatalogStore, uploads: UploadIndex) -> None:
 class PictureCache:
     """The pictures last used, bounded in bytes: hands a photo on from stage to stage without decoding it again."""
 
-    def __init__(self, max_bytes: int = CACHE_BYTES) -> None:
+    def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
         self._bytes = 0
         self._items: OrderedDict[str, tuple[Any, int]] = OrderedDict()
@@ -107,8 +113,9 @@ class DecodingBudget:
 class RunContext:
     """Everything a stage may use. force: make again what is up to date. retry: make a new attempt.
 
-    period: the campaign's rotation period that this run belongs to, '' without rotation.
+    period: the campaign's rotation period that this run belongs to, '' without rotation. run: its id, for the books.
     halted: lines for which nothing new may be made in this run, and why.
+    To be closed at the end: that settles what was spent.
     """
 
     store: CatalogStore
@@ -117,11 +124,22 @@ class RunContext:
     force: bool = False
     retry: bool = False
     period: str = ""
+    run: str = field(default_factory=lambda: uuid4().hex)
     halted: dict[str, Rejection] = field(default_factory=dict)
     decoding: DecodingBudget = field(default_factory=DecodingBudget)
-    _pictures: PictureCache = field(default_factory=PictureCache)
+    breakers: Breakers = field(default_factory=Breakers)
+    _budgets: dict[str, Budget] = field(default_factory=dict)
+    _pictures: PictureCache = field(init=False)
     _locks: defaultdict[str, threading.Lock] = field(default_factory=lambda: defaultdict(threading.Lock))
     _locks_guard: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self._pictures = PictureCache(self.threads * CACHE_BYTES_A_THREAD)
+
+    @property
+    def threads(self) -> int:
+        """How many SKUs are worked on at once: as catalog.yaml says, else as many as suit the profile of engines."""
+        return self.settings.threads or self.engines.threads()
 
     @cached_property
     def uploads(self) -> UploadIndex:
@@ -138,10 +156,43 @@ class RunContext:
         """What people decided about masks, listed once a run."""
         return Decisions(self.store)
 
+    @cached_property
+    def ledger(self) -> Ledger:
+        """What every attempt of this run cost."""
+        return Ledger(self.store, self.run)
+
+    def budget(self, campaign: str, limit_usd: float) -> Budget:
+        """What a campaign may still spend, one for all threads of the run."""
+        with self._locks_guard:
+            if campaign not in self._budgets:
+                self._budgets[campaign] = Budget(self.store, campaign, limit_usd, self.run)
+            return self._budgets[campaign]
+
+    def close(self) -> None:
+        """Settle what was spent, and write what the ledger holds. Nothing may be made after that."""
+        for budget in self._budgets.values():
+            budget.close()
+        self.ledger.close()
+
+    def description(self, cutout: Record) -> str:
+        """What a product is, in a few words of whatever origin: as catalog.csv says, else as a net sees its cut-out.
+
+        "" if nobody knows.
+        """
+        said = described(self.products.get(cutout.sku))
+        captioner = None if said else self.engines.captioner()
+        if captioner is None:
+            return said
+        sha256 = cutout.files["cutout"].sha256
+        with self.alone(f"caption {sha256}"):
+            return cached_caption(
+                self.store, sha256, captioner.identity, lambda: captioner.caption(self.rgba(cutout.files["cutout"]))
+            )
+
     def insist_on_health(self, line: str) -> None:
-        """Raise HaltedError if this line was stopped. To be called before an engine is."""
+        """Raise RefusedError if this line was stopped. To be called before an engine is."""
         if line in self.halted:
-            raise HaltedError(self.halted[line])
+            raise RefusedError(self.halted[line])
 
     @contextmanager
     def alone(self, key: str) -> Iterator[None]:

@@ -11,13 +11,14 @@ from catalog_assets.campaign_files import Campaigns, load_campaigns
 from catalog_assets.campaigns import campaign_line
 from catalog_assets.environment import Environment, read_environment
 from catalog_assets.jobs import line_job, manifests_job, reports_job, scattered_job
-from catalog_assets.line_assets import LineInfo, line_assets
+from catalog_assets.line_assets import GPU_POOL, LineInfo, line_assets
 from catalog_assets.models import configured_engines
 from catalog_assets.product import product_line
 from catalog_assets.reports import report_assets
 from resources.alerts import Alerts
 from resources.catalog_resource import CatalogResource
 from resources.engines import Engines
+from resources.gpu_resource import Gpu
 from resources.marketplaces.rule_files import load_rules
 from resources.progress import Progress
 from sensors.backfills import reports_sensor
@@ -29,8 +30,10 @@ from sensors.uploads import uploads_sensor
 
 def line_infos(environment: Environment, campaigns: Campaigns) -> tuple[LineInfo, dict[str, LineInfo]]:
     """The product line, and the line of every campaign by name."""
-    lines = {name: campaign_line(campaign, environment.campaign_batch) for name, campaign in campaigns.active.items()}
-    return product_line(environment.product_batch), lines
+    pool = {"pool": GPU_POOL} if environment.holds_a_gpu else {}
+    batch = environment.campaign_batch
+    lines = {name: campaign_line(campaign, batch, **pool) for name, campaign in campaigns.active.items()}
+    return product_line(environment.product_batch, **pool), lines
 
 
 def build_definitions(environment: Environment, campaigns: Campaigns, *, show_progress: bool = False) -> dg.Definitions:
@@ -63,6 +66,7 @@ class Resources:
 
     catalog: CatalogResource
     engines: Engines
+    gpu: Gpu
     progress: Progress
     alerts: Alerts
 
@@ -70,9 +74,11 @@ class Resources:
 def build_resources(environment: Environment, *, show_progress: bool = False) -> Resources:
     """The resources for an environment. Secrets are read from it when a run starts, and reach no log."""
     webhook = dg.EnvVar("CATALOG_WEBHOOK_URL") if _is_set("CATALOG_WEBHOOK_URL") else ""
+    engines = configured_engines(environment)
     return Resources(
         catalog=CatalogResource(root=environment.root, s3=s3_resource()),
-        engines=configured_engines(environment),
+        engines=engines,
+        gpu=engines.gpu,
         progress=Progress(show=show_progress),
         alerts=Alerts(webhook_url=webhook),
     )

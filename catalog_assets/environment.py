@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+
+from resources.gpu import LEAST_GB, MOST_GB, OFFLOADS, PRECISIONS
+from resources.torch_runtime import WANTED
+
+_SAID = {"": False, "no": False, "false": False, "0": False, "yes": True, "true": True, "1": True}
 
 PRODUCT_BATCH = 64
 CAMPAIGN_BATCH = 48
@@ -29,9 +35,16 @@ class Environment:
     ranking: str = ""
     witnesses: str = ""
     upscaling: str = ""
+    captioning: str = ""
     device: str = ""
+    precision: str = "auto"
+    gpu_memory_gb: float | None = None
+    compile: bool = False
+    offload: str = "none"
+    relight: bool = False
     models_folder: str = ""
     weights_file: str = ""
+    clouds_file: str = ""
     accept_licences: tuple[str, ...] = ()
     c2pa_certificate: str = ""
     c2pa_key: str = ""
@@ -48,6 +61,11 @@ class Environment:
                 "else both lines share a run and one bad SKU stops all others of its batch. Change one of them."
             )
 
+    @property
+    def holds_a_gpu(self) -> bool:
+        """Whether the runs of lines need a GPU for themselves: then no more of them may run than there are GPUs."""
+        return self.device == "cuda" or (self.profile == "gpu" and self.device != "cpu")
+
 
 def read_environment(variables: Mapping[str, str] | None = None) -> Environment:
     """Read CATALOG_* variables, and HF_ENDPOINT and HF_TOKEN (downloads of weights). Raises EnvironmentSettingError."""
@@ -60,9 +78,16 @@ def read_environment(variables: Mapping[str, str] | None = None) -> Environment:
         ranking=found.get("CATALOG_RANKING_ENGINE", ""),
         witnesses=found.get("CATALOG_JUDGE_WITNESSES", ""),
         upscaling=found.get("CATALOG_UPSCALING_ENGINE", ""),
-        device=_one_of(found, "CATALOG_DEVICE", ("", "auto", "cuda", "cpu")),
+        captioning=found.get("CATALOG_CAPTIONING_ENGINE", ""),
+        device=_one_of(found, "CATALOG_DEVICE", ("", *WANTED)),
+        precision=_one_of(found, "CATALOG_PRECISION", ("", *PRECISIONS)) or "auto",
+        gpu_memory_gb=_gigabytes(found, "CATALOG_GPU_MEMORY_GB"),
+        compile=_yes(found, "CATALOG_COMPILE"),
+        offload=_one_of(found, "CATALOG_OFFLOAD", ("", *OFFLOADS)) or "none",
+        relight=_yes(found, "CATALOG_RELIGHT"),
         models_folder=found.get("CATALOG_MODELS", ""),
         weights_file=found.get("CATALOG_WEIGHTS", ""),
+        clouds_file=found.get("CATALOG_CLOUDS", ""),
         accept_licences=_listed(found.get("CATALOG_ACCEPT_LICENCES", "")),
         c2pa_certificate=found.get("CATALOG_C2PA_CERTIFICATE", ""),
         c2pa_key=found.get("CATALOG_C2PA_KEY", ""),
@@ -83,6 +108,22 @@ def _one_of(found: Mapping[str, str], name: str, known: tuple[str, ...]) -> str:
     if value not in known:
         raise EnvironmentSettingError(f"{name}: {value!r} found, one of {', '.join(filter(None, known))} expected")
     return value
+
+
+def _yes(found: Mapping[str, str], name: str) -> bool:
+    value = found.get(name, "").lower()
+    if value not in _SAID:
+        raise EnvironmentSettingError(f"{name}: {value!r} found, one of yes, no expected")
+    return _SAID[value]
+
+
+def _gigabytes(found: Mapping[str, str], name: str) -> float | None:
+    text = found.get(name, "")
+    if not text:
+        return None
+    if not re.fullmatch(r"[0-9]{1,4}(\.[0-9]{1,3})?", text) or not LEAST_GB <= float(text) <= MOST_GB:
+        raise EnvironmentSettingError(f"{name}: {text!r} found, {LEAST_GB:g} to {MOST_GB:g} (GiB) expected")
+    return float(text)
 
 
 def _batch(found: Mapping[str, str], name: str, default: int) -> int:

@@ -3,13 +3,14 @@
 # No `from __future__ import annotations` here: Dagster reads the annotations of its functions as they are.
 
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from typing import Any
 
 import dagster as dg
 from pydantic import Field
 
 from catalog_assets.line import LineReport
-from catalog_assets.line_assets import LineInfo, open_context, work
+from catalog_assets.line_assets import GPU_POOL, LineInfo, open_context, work
 from catalog_assets.partitions import registered, work_of
 from catalog_assets.reporting import conclude
 from resources.catalog_resource import CatalogResource
@@ -41,7 +42,9 @@ def scattered_job(product: LineInfo, campaigns: Mapping[str, LineInfo]) -> dg.Jo
     quarantine, not as a failed partition: Dagster has no event for that outside an asset's own run.
     """
 
-    @dg.op(name="refresh_scattered_skus", out=dg.Out(dg.Nothing))
+    pool = GPU_POOL if product.pool == GPU_POOL else None
+
+    @dg.op(name="refresh_scattered_skus", out=dg.Out(dg.Nothing), pool=pool)
     def refresh(
         context: dg.OpExecutionContext,
         config: ScatteredSkus,
@@ -51,18 +54,19 @@ def scattered_job(product: LineInfo, campaigns: Mapping[str, LineInfo]) -> dg.Jo
     ) -> None:
         lines = [product, *_chosen(config.campaigns, campaigns)]
         skus = _known(config.skus, registered(context.instance))
-        run_context = open_context(catalog, engines, context.run.tags, retry=config.retry)
+        run_context = open_context(catalog, engines, context.run, retry=config.retry)
         total = LineReport()
-        for info in lines:
-            line = info.line(run_context)
-            reporter = info.reporter(context, line)
-            watch = info.watch(run_context, line, work_of(context.run.tags))
-            report = work(line, skus, run_context, progress, reporter.log, watch)
-            if watch is not None:
-                reporter.log_health(info.finals, watch)
-            total.merge(report)
-            if info is product:
-                skus = [sku for sku in skus if sku not in report.rejections]
+        with closing(run_context):
+            for info in lines:
+                line = info.line(run_context)
+                reporter = info.reporter(context, line)
+                watch = info.watch(run_context, line, work_of(context.run.tags))
+                report = work(line, skus, run_context, progress, reporter.log, watch)
+                if watch is not None:
+                    reporter.log_health(info.finals, watch)
+                total.merge(report)
+                if info is product:
+                    skus = [sku for sku in skus if sku not in report.rejections]
         conclude(context, total)
 
     @dg.job(name=SCATTERED_JOB, tags=MAX_RUNTIME, description="Any SKUs through the lines, in one run.")

@@ -18,7 +18,7 @@ from typing import Any
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_exponential
 
 from catalog_assets.quarantine import Quarantine
-from catalog_assets.stage import HaltedError, Stage, StageResult
+from catalog_assets.stage import RefusedError, Stage, StageResult
 from resources.store import StoreError
 from resources.transient import is_out_of_memory, is_transient
 from resources.verdicts import INTERNAL_ERROR, Rejection
@@ -192,7 +192,7 @@ def _say_retry(stage: Stage, skus: Sequence[str]) -> Callable[[RetryCallState], 
 
 def _unexpected(stage: Stage, sku: str, error: Exception) -> StageResult:
     """An exception as a rejection that keeps its traceback; the store's own say what was wrong with it."""
-    if isinstance(error, HaltedError):
+    if isinstance(error, RefusedError):
         return StageResult(stage.asset, sku, "rejected", rejection=replace(error.rejection, stage=stage.asset))
     details = "".join(traceback.format_exception(error))
     log.error("%s: %s failed unexpectedly in %s\n%s", stage.asset, sku, threading.current_thread().name, details)

@@ -3,11 +3,13 @@
 # No `from __future__ import annotations` here: Dagster reads the annotations of its functions as they are.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 
 import dagster as dg
 
 from catalog_assets.context import RunContext, insist_on_uploads
+from catalog_assets.costs import enter
 from catalog_assets.health import CHECK as HEALTH_CHECK
 from catalog_assets.health import HealthWatch, open_watch, remember
 from catalog_assets.line import Line, LineReport, run_line
@@ -19,6 +21,9 @@ from catalog_assets.stage import Stage, StageResult
 from resources.catalog_resource import CatalogResource
 from resources.engines import Engines
 from resources.progress import Progress
+
+# Its limit is the number of GPUs.
+GPU_POOL = "gpu"
 
 MakeStages = Callable[[RunContext], tuple[Stage, ...]]
 
@@ -38,6 +43,7 @@ class AssetInfo:
 class LineInfo:
     """A line as Dagster sees it. prefix: of its asset keys. upstream: what its first asset is made from.
 
+    pool: what its runs take a place in: GPU_POOL where they hold a GPU.
     finals: the asset that makes finals; where most SKUs of a batch get none of it, the line is stopped. "" for never.
     """
 
@@ -47,6 +53,7 @@ class LineInfo:
     assets: tuple[AssetInfo, ...]
     make_stages: MakeStages
     batch: int
+    pool: str
     upstream: dg.AssetKey | None = None
     finals: str = ""
 
@@ -115,7 +122,7 @@ def line_assets(info: LineInfo, owners: Sequence[str]) -> dg.AssetsDefinition:
         partitions_def=SKU,
         can_subset=True,
         backfill_policy=dg.BackfillPolicy.multi_run(max_partitions_per_run=info.batch),
-        pool=f"{info.group}_line" if info.group == "product" else "campaign_line",
+        pool=info.pool,
     )
     def body(
         context: dg.AssetExecutionContext, catalog: CatalogResource, engines: Engines, progress: Progress
@@ -158,19 +165,18 @@ def _materialize(
     engines: Engines,
     progress: Progress,
 ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
-    run_context = open_context(catalog, engines, context.run.tags)
+    run_context = open_context(catalog, engines, context.run)
     line = info.line(run_context, set(context.selected_asset_keys))
     skus = list(context.partition_keys)
     selected = {key.name for key in context.selected_asset_check_keys}
     checks = {asset: check for asset, check in info.checks.items() if check in selected}
     reporter = info.reporter(context, line, checks)
     watch = info.watch(run_context, line, work_of(context.run.tags))
-    if context.has_partition_key:
-        results: list[StageResult] = []
-        report = work(line, skus, run_context, progress, results.append, watch)
-        yield from reporter.results(results)
-    else:
-        report = work(line, skus, run_context, progress, reporter.log, watch)
+    results: list[StageResult] = []
+    with closing(run_context):
+        on_result = results.append if context.has_partition_key else reporter.log
+        report = work(line, skus, run_context, progress, on_result, watch)
+    yield from reporter.results(results)
     if watch is not None and HEALTH_CHECK in selected:
         reporter.log_health(info.finals, watch)
     conclude(context, report)
@@ -179,12 +185,12 @@ def _materialize(
 def open_context(
     catalog: CatalogResource,
     engines: Engines,
-    tags: Mapping[str, str],
+    run: dg.DagsterRun,
     *,
     retry: bool = False,
 ) -> RunContext:
     """What the stages of a run share, from its resources and its tags. Raises StoreError, SettingsError."""
-    store = catalog.open()
+    store, tags = catalog.open(), run.tags
     context = RunContext(
         store=store,
         settings=load_settings(store),
@@ -192,6 +198,7 @@ def open_context(
         force=tags.get(FORCE_TAG, "").lower() == "true",
         retry=retry,
         period=tags.get(PERIOD_TAG, ""),
+        run=run.run_id,
     )
     insist_on_uploads(store, context.uploads)
     return context
@@ -215,11 +222,12 @@ def work(
 
         def on_sku(results: Sequence[StageResult]) -> None:
             advance(1)
+            enter(context, line.name, results)
             if watch is not None and watch.see(results) and watch.stopped is not None:
                 context.halted[line.name] = watch.stopped
                 remember(context.store, watch)
 
-        report = run_line(line, skus, threads=context.settings.threads, on_result=on_result, on_sku=on_sku)
+        report = run_line(line, skus, threads=context.threads, on_result=on_result, on_sku=on_sku)
     if watch is not None and watch.stopped is not None:
         report.stopped.append(watch.stopped)
     return report

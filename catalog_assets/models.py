@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from catalog_assets.environment import Environment
 from catalog_assets.settings import SettingsError
 from resources.downloads import Hub, fetch
 from resources.engines import Engines
+from resources.gpu_resource import Gpu
 from resources.marketplaces.signing import Signer
 from resources.weights import Licence, Models, Weights, WeightsError
+
+if TYPE_CHECKING:
+    from resources.scenes.cloud.providers import Provider
 
 T = TypeVar("T")
 
@@ -27,9 +32,18 @@ def configured_engines(environment: Environment, matting: str = "") -> Engines:
         ranking=environment.ranking,
         witnesses=environment.witnesses,
         upscaling=environment.upscaling,
-        device=environment.device,
+        captioning=environment.captioning,
+        gpu=Gpu(
+            device=environment.device,
+            precision=environment.precision,
+            memory_gb=environment.gpu_memory_gb,
+            compile=environment.compile,
+            offload=environment.offload,
+            relight=environment.relight,
+        ),
         models_folder=environment.models_folder,
         weights_file=environment.weights_file,
+        clouds_file=environment.clouds_file,
         accept_licences=list(environment.accept_licences),
         c2pa_certificate=environment.c2pa_certificate,
         c2pa_key=environment.c2pa_key,
@@ -46,9 +60,10 @@ def known(engine: Callable[[], T]) -> T:
 
 def engine_table(engines: Engines) -> str:
     """The engines by job, with those in use marked, and why they cannot be used if so. Raises SettingsError."""
+    from resources.captions import captioner_names
     from resources.matting.engines import engine_names, refiner_names
     from resources.quality.engines import ranker_names, witness_names
-    from resources.scenes.engines import SCENE_ENGINES
+    from resources.scenes.engines import scene_engine_names
     from resources.upscaling.engines import upscaler_names
 
     models, matting = known(engines.models), known(engines.matting_name)
@@ -56,8 +71,9 @@ def engine_table(engines: Engines) -> str:
     lines = [f"profile: {engines.profile}"]
     lines += [_engine_line("cut-out", name, name in parts) for name in engine_names(models.registry)]
     lines.append(f"  cut-out edge, behind a plus sign: {', '.join(refiner_names(models.registry))}")
-    scene = known(engines.scene_engine).name
-    lines += [_engine_line("scenes", name, name == scene) for name in SCENE_ENGINES]
+    scene, clouds = engines.scenes_name(), known(engines.providers)
+    lines += [_engine_line("scenes", name, name == scene) for name in scene_engine_names(models.registry, {})]
+    lines += [f"  scenes, cloud: {name}: {_cloud_line(clouds[name])}" for name in sorted(clouds)]
     ranking = engines.ranking_name()
     lines += [_engine_line("ranking", name, name == ranking) for name in ranker_names(models.registry)]
     heard = [name.strip() for name in engines.witness_names().split(",")]
@@ -66,7 +82,16 @@ def engine_table(engines: Engines) -> str:
     lines += [_engine_line("upscaling", name, name == enlarging) for name in upscaler_names(models.registry)]
     if "," in matting or "+" in matting:
         lines.append(f"cut-outs are made by: {matting}")
-    for load in (engines.matting_engine, engines.ranking_engine, engines.judge_witnesses, engines.upscaler):
+    captioning = engines.captioning_name()
+    lines += [_engine_line("captions", name, name == captioning) for name in captioner_names(models.registry)]
+    for load in (
+        engines.matting_engine,
+        engines.scene_engine,
+        engines.ranking_engine,
+        engines.judge_witnesses,
+        engines.upscaler,
+        engines.captioner,
+    ):
         try:
             load()
         except ValueError as error:
@@ -82,6 +107,11 @@ def engine_table(engines: Engines) -> str:
 
 def _engine_line(job: str, name: str, used: bool) -> str:
     return f"  {job}: {name}{' (in use)' if used else ''}"
+
+
+def _cloud_line(provider: Provider) -> str:
+    key = "is set" if os.environ.get(provider.secret) else "is not set"
+    return f"{provider.model}, {provider.price_usd:g} USD a picture at most; {provider.secret} {key}"
 
 
 def _signer_line(signer: Signer) -> str:

@@ -81,7 +81,7 @@ class Overview:
             for totals in self.assets.values()
         ]
         count = "1 SKU" if self.skus == 1 else f"{self.skus} SKUs"
-        lines = [f"{count}, {self.retired} retired", "", *_aligned([header, *rows])]
+        lines = [f"{count}, {self.retired} retired", "", *aligned([header, *rows])]
         lines += [f"campaign left out: {problem.message}" for problem in self.campaign_problems]
         lines += [f"marketplace left as it is: {problem}" for problem in self.marketplace_problems]
         if self.row_problems:
@@ -164,11 +164,14 @@ def plot(found: Overview) -> bytes:
         axes.set_axisbelow(True)
     left.invert_yaxis()
     canvas.draw()
-    return _palette_png(canvas)
+    return palette_png(canvas)
 
 
-def _palette_png(canvas: object) -> bytes:
-    """The drawing in 64 colours: flat areas lose nothing, and the file stays small."""
+def palette_png(canvas: object) -> bytes:
+    """A drawing (of a canvas of Agg) in 64 colours, at most 40 KB; ValueError if it does not fit.
+
+    Flat areas lose nothing, and the file stays small enough for the event log.
+    """
     import numpy as np
     from PIL import Image
 
@@ -181,10 +184,13 @@ def _palette_png(canvas: object) -> bytes:
     return data
 
 
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """The first column flush left, all others flush right."""
+def aligned(rows: Sequence[Sequence[str]], left: int = 1) -> list[str]:
+    """Rows as lines of text: the first columns (`left` of them) flush left, all others flush right."""
     widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
     return [
-        "  ".join([row[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(row[1:], widths[1:], strict=True))])
+        "  ".join(
+            cell.ljust(width) if column < left else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
         for row in rows
     ]

@@ -16,13 +16,14 @@ def product_stages(context: RunContext) -> tuple[Stage, ...]:
     return (RawPhoto(context), Mask(context), Cutout(context))
 
 
-def product_line(batch: int) -> LineInfo:
+def product_line(batch: int, pool: str = "product_line") -> LineInfo:
     """The product line as Dagster sees it; `batch` SKUs a run."""
     return LineInfo(
         name=PRODUCT,
         group=PRODUCT,
         prefix=(),
         batch=batch,
+        pool=pool,
         make_stages=product_stages,
         assets=(
             AssetInfo(

@@ -14,7 +14,7 @@ from uuid import uuid4
 
 import dagster as dg
 
-from catalog_assets.campaign_files import Campaigns
+from catalog_assets.campaign_files import Campaign, Campaigns
 from catalog_assets.context import insist_on_uploads
 from catalog_assets.definitions import build_definitions, build_resources, line_infos
 from catalog_assets.environment import Environment
@@ -34,8 +34,10 @@ from catalog_assets.product import PRODUCT
 from catalog_assets.publishing import Publisher, publisher_of
 from catalog_assets.quarantine import Quarantined, quarantined
 from catalog_assets.reporting import COUNT_TAG
+from catalog_assets.routes import engine_names
 from catalog_assets.settings import load_settings
 from resources.engines import Engines
+from resources.loaded import keep_loaded
 from resources.names import display, sku_name
 from resources.products import RowProblem, load_products, rows_without_photos
 from resources.store import UPLOADS, CatalogStore
@@ -99,7 +101,7 @@ def refresh(environment: Environment, campaigns: Campaigns, wish: Wish) -> Refre
     store = open_catalog(environment)
     load_settings(store)
     chosen = _chosen(campaigns, wish.campaigns)
-    _check_engines(build_resources(environment).engines, [campaigns.active[name].engine for name in chosen])
+    _check_engines(build_resources(environment).engines, [campaigns.active[name] for name in chosen], store)
     uploads = scan_uploads(store)
     insist_on_uploads(store, uploads)
     products = load_products(store)
@@ -181,17 +183,19 @@ def _check_uploads(store: CatalogStore) -> None:
         )
 
 
-def _check_engines(engines: Engines, scene_engines: Iterable[str]) -> None:
+def _check_engines(engines: Engines, campaigns: Iterable[Campaign], store: CatalogStore) -> None:
     """An unknown engine would fail every SKU alike: better to say so once, before anything runs."""
     try:
         engines.matting_engine()
         engines.ranking_engine()
-        for name in scene_engines:
-            engines.scene_engine(name)
+        engines.judge_witnesses()
+        for campaign in campaigns:
+            for name in engine_names(campaign, engines.scenes_name()):
+                engines.scene_engine(name, store)
     except ValueError as error:
         raise RefreshError(
             f"{error} (CATALOG_PROFILE, CATALOG_MATTING_ENGINE, CATALOG_SCENE_ENGINE and CATALOG_RANKING_ENGINE "
-            "choose the engines)"
+            "choose the engines, and a campaign's own file its scene engines)"
         ) from error
 
 
@@ -236,8 +240,9 @@ class _Runner:
             self._scattered(task, result)
             return
         for line in [self.product, *(self.lines[name] for name in task.campaigns)]:
-            for first, last, _ in contiguous_ranges(task.skus, order, line.batch):
-                self._execute(f"{line.name}_line_job", result, line.name, tags=range_tags(first, last))
+            with keep_loaded():  # runs of one line need the same models
+                for first, last, _ in contiguous_ranges(task.skus, order, line.batch):
+                    self._execute(f"{line.name}_line_job", result, line.name, tags=range_tags(first, last))
 
     def _scattered(self, task: Task, result: Refreshed) -> None:
         config = {"skus": list(task.skus), "campaigns": list(task.campaigns), "retry": task.retry}

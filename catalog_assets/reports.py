@@ -14,6 +14,8 @@ from typing import Any
 import dagster as dg
 
 from catalog_assets.campaign_files import Campaigns
+from catalog_assets.cost_report import ACCOUNTS_FILE, PLOT_FILE, ROWS_FILE, CostReport, costs, write_costs
+from catalog_assets.cost_report import plot as cost_plot
 from catalog_assets.dossier import open_catalog
 from catalog_assets.gallery import FOLDER as GALLERY_FOLDER
 from catalog_assets.gallery import VERDICTS, GalleryResult, write_gallery
@@ -48,6 +50,7 @@ def report_assets(owners: Sequence[str], campaigns: Campaigns) -> list[dg.Assets
         _gallery_asset(owners, campaigns),
         _overview_asset(owners, campaigns),
         _manifests_asset(owners, campaigns),
+        _costs_asset(owners, campaigns),
     ]
 
 
@@ -154,6 +157,31 @@ def _manifests_asset(owners: Sequence[str], campaigns: Campaigns) -> dg.AssetsDe
     return asset
 
 
+_BOOKS = "books_readable"
+
+
+def _costs_asset(owners: Sequence[str], campaigns: Campaigns) -> dg.AssetsDefinition:
+    @dg.asset(
+        name="cost_report",
+        group_name=GROUP,
+        description="What an accepted picture costs, by campaign, engine and stage, how much was wasted, and what is "
+        "left of each campaign's budget.",
+        kinds={"table"},
+        owners=list(owners),
+        code_version="1",
+        check_specs=[
+            dg.AssetCheckSpec(name=_BOOKS, asset="cost_report", description="Every line of the books can be read.")
+        ],
+    )
+    def asset(catalog: CatalogResource) -> dg.MaterializeResult:
+        store = catalog.open()
+        found = costs(store, campaigns)
+        write_costs(store, found)
+        return dg.MaterializeResult(metadata=cost_metadata(store, found), check_results=[books_check(found)])
+
+    return asset
+
+
 def quarantine_metadata(records: Sequence[Quarantined]) -> Metadata:
     """Counts, and a table each for what was rejected and what waits for review (the first 200 rows)."""
     rejected = [record for record in records if not record.rejection.is_review]
@@ -224,6 +252,44 @@ def overview_metadata(found: Overview) -> Metadata:
         values |= {f"{one.name}/{status}": one.statuses[status] for status in STATUSES if one.statuses[status]}
         values[f"{one.name}/seconds"] = one.seconds
     return values
+
+
+def cost_metadata(store: CatalogStore, found: CostReport) -> Metadata:
+    """Sums, both tables (the first 200 rows), the plot, and where the files lie."""
+    table, accounts = found.table(), found.account_table()
+    return {
+        "attempts": sum(row.attempts for row in found.rows),
+        "accepted": sum(row.accepted.attempts for row in found.rows),
+        "usd": round(sum(row.usd for row in found.rows), 6),
+        "unknown_usd": round(sum(row.unknown_usd for row in found.rows), 6),
+        "costs": dg.MetadataValue.md(_markdown(table)),
+        "accounts": dg.MetadataValue.md(_markdown(accounts)),
+        "plot": inline_picture(cost_plot(found), "Cost by outcome, and of an accepted picture", kind="png"),
+        "files": _joined(f"{store.root}/{key}" for key in (ROWS_FILE, ACCOUNTS_FILE, PLOT_FILE)),
+    }
+
+
+def _markdown(table: Sequence[Sequence[str]]) -> str:
+    """A table of cells, header first; hostile texts are escaped."""
+    header, *rows = table
+    if not rows:
+        return "None."
+    lines = [f"| {' | '.join(header)} |", "|---" * len(header) + "|"]
+    lines += [f"| {' | '.join(map(markdown_text, row))} |" for row in rows[:MAX_ROWS]]
+    if len(rows) > MAX_ROWS:
+        lines += ["", f"... and {len(rows) - MAX_ROWS} more, all in the files."]
+    return "\n".join(lines)
+
+
+def books_check(found: CostReport) -> dg.AssetCheckResult:
+    """A warning for ledger files that were left out, and for a budget that nobody can tell."""
+    problems = [f"{markdown_text(one.key)}: {markdown_text(one.message)}" for one in found.damaged]
+    problems += [
+        f"{markdown_text(account.campaign)}: {markdown_text(account.problem)}"
+        for account in found.accounts
+        if account.problem
+    ]
+    return _check(_BOOKS, problems, dg.AssetCheckSeverity.WARN)
 
 
 def overview_checks(found: Overview) -> Iterator[dg.AssetCheckResult]:

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 
 from resources.imaging.correction import GENTLE, OFF, CorrectionLimits
 from resources.imaging.decode import Limits
+from resources.ledger import Prices
 from resources.plain_yaml import PlainYamlError, read_mapping
 from resources.store import CatalogStore, NotFound
 
@@ -92,6 +93,16 @@ class LineHealth(Strict):
     least: int = Field(10, ge=1, le=100_000, description="Fewer judged SKUs say nothing.")
 
 
+class Costs(Strict):
+    """What our own machines cost, for the reports; nothing said: nothing."""
+
+    gpu_usd_per_hour: float = Field(0, ge=0, le=1000, description="Price of an hour of the GPU that nets run on.")
+    cpu_usd_per_hour: float = Field(0, ge=0, le=1000, description="Price of an hour of a machine without one.")
+
+    def prices(self) -> Prices:
+        return Prices(self.gpu_usd_per_hour, self.cpu_usd_per_hour)
+
+
 class PublishSettings(Strict):
     """Where exported pictures are put for a CDN to serve, and under what address it does."""
 
@@ -140,13 +151,16 @@ class Settings(Strict):
         description="Match products to the light of their scene, within mean dE2000 1.0 and ab shift 1.5; "
         "false: their pixels stay as they are.",
     )
-    threads: int = Field(2, ge=1, le=64, description="SKUs worked on at once in one run.")
+    threads: int | None = Field(
+        None, ge=1, le=64, description="SKUs worked on at once in one run; not said: 2, with the gpu profile 8."
+    )
     image_base_url: str = Field(
         "https://images.example.com/",
         pattern=r"^https?://\S+/$",
         description="Where the exports will be served, if nothing is said of publish.",
     )
     publish: PublishSettings | None = None
+    costs: Costs = Costs()
     accounts: dict[str, dict[str, str]] = Field(
         default_factory=dict,
         description="What a marketplace's bulk-upload files need of the seller, as amazon: {seller_id: A1B2}.",

@@ -23,7 +23,7 @@ class StageResult:
     rejection; not_attempted stops it silently, because an earlier line already said why.
     check: whether the stage's gate passed, None where nothing was judged. gate: the verdict behind it on each view or
     scene, by record name, as `Verdict.as_dict` has it.
-    fresh: something was made or judged in this run, as opposed to found up to date.
+    fresh: something was made or judged in this run, as opposed to found up to date. seconds: of work in this run.
     """
 
     stage: str
@@ -44,8 +44,11 @@ class StageResult:
         return self.status in GOES_ON
 
 
-class HaltedError(Exception):
-    """The line was stopped: nothing new may be made. Raised by a stage where it would have to make something."""
+class RefusedError(Exception):
+    """Something that a stage needs cannot be made, for a reason outside of the SKU; the rejection says which.
+
+    The line was stopped and nothing new may be made, or no engine could make it.
+    """
 
     def __init__(self, rejection: Rejection) -> None:
         super().__init__(rejection.message)
@@ -69,12 +72,14 @@ class Stage(ABC):
 
 
 def summarise(
-    stage: str, sku: str, records: Sequence[Record], *, fresh: bool, rejection: Rejection | None = None
+    stage: str, sku: str, records: Sequence[Record], *, before: Sequence[Record], rejection: Rejection | None = None
 ) -> StageResult:
     """The stage's result for a SKU from the records of its views, candidates or marketplaces.
 
-    rejection: what stops the SKU, if anything; a record's own rejection only becomes a note.
+    before: the records that were there when the stage began. rejection: what stops the SKU, if anything; a record's own
+    rejection only becomes a note.
     """
+    new = written_since(records, before)
     metadata: dict[str, Any] = {
         "pictures": sum(1 for record in records if record.passed),
         "seconds": round(sum(record.seconds for record in records), 3),
@@ -84,10 +89,11 @@ def summarise(
     engines = sorted({record.engine.name for record in records if record.engine})
     if engines:
         metadata["engine"] = ", ".join(engines)
+        metadata["device"] = ", ".join(sorted({record.engine.device for record in records if record.engine}))
     for name in sorted({name for record in records for name in record.measures}):
         values = [record.measures[name] for record in records if name in record.measures]
         metadata[name] = round(sum(values) / len(values), 6)
-    status: Status = "made" if fresh else "up_to_date"
+    status: Status = "made" if new else "up_to_date"
     if rejection is not None:
         status = "review" if rejection.is_review else "rejected"
     return StageResult(
@@ -99,16 +105,23 @@ def summarise(
         rejection=rejection,
         check=rejection is None,
         gate={record.name: record.verdict for record in records if record.verdict is not None},
-        fresh=fresh,
+        fresh=bool(new),
         notes=tuple(sorted({note for record in records for note in _notes(record)})),
-        seconds=metadata["seconds"] if fresh else 0.0,
+        seconds=_worked(new, before),
     )
 
 
-def any_new(records: Sequence[Record], before: Sequence[Record]) -> bool:
-    """True if any of the records was written since `before` was read."""
+def written_since(records: Sequence[Record], before: Sequence[Record]) -> list[Record]:
+    """The records that were written since `before` was read."""
     known = {id(record) for record in before}
-    return any(id(record) not in known for record in records)
+    return [record for record in records if id(record) not in known]
+
+
+def _worked(new: Sequence[Record], before: Sequence[Record]) -> float:
+    """Seconds of work behind new records. One that was only judged again holds those of its predecessor: no work."""
+    done = {(record.name, record.fingerprint, record.seconds) for record in before}
+    worked = [record.seconds for record in new if (record.name, record.fingerprint, record.seconds) not in done]
+    return round(sum(worked), 3)
 
 
 def _notes(record: Record) -> list[str]:

@@ -157,13 +157,21 @@ def _why(record: Record) -> tuple[str, ...]:
 
 
 def _facts(record: Record) -> Mapping[str, Any]:
-    """The recorded facts; the engines that ran for a mask in words."""
+    """The recorded facts; the engines that ran for a mask or were asked for a scene in words."""
     runs = [
         f"{run.engine} {run.revision} on {run.device}: {run.decision}, {run.score:.2f}"
         + (f" ({words(run.decided_by)})" if run.decided_by else "")
         for run in runs_of(record)
     ]
-    return {**record.facts, "runs": ", then ".join(runs)} if runs else record.facts
+    tries = [_try(one) for one in record.facts.get("tries", ()) if isinstance(one, Mapping)]
+    told = {"runs": runs, "tries": tries}
+    return {**record.facts, **{name: ", then ".join(parts) for name, parts in told.items() if parts}}
+
+
+def _try(one: Mapping[str, Any]) -> str:
+    cost = f" for {one['usd']:.4g} USD" if one.get("usd") else ""
+    reason = f" ({one['reason']})" if one.get("reason") else ""
+    return f"{one.get('engine', '')}: {one.get('status', '')}{cost}{reason}"
 
 
 def _measures(record: Record) -> Iterator[MeasureLine]:

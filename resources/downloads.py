@@ -5,19 +5,22 @@ from __future__ import annotations
 import http.client
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from resources.snapshots import INDEX, Listed, chosen, listing, total
 from resources.weights import Models, Weights, WeightsError, WeightsFile, digest
 
 TIMEOUT_S = 60
 HUB = "https://huggingface.co"
 # Where a size is not known: no answer may fill the disk.
 _MAX_FILE_BYTES = 50_000_000_000
+_MAX_LIST_BYTES = 20_000_000
+_LIST = "list of files"
 _CHUNK = 1 << 18
 
 Report = Callable[[int, int], None]
@@ -46,14 +49,42 @@ def fetch(name: str, models: Models, hub: Hub, report: Report = lambda done, tot
         raise WeightsError(f"weights {name} are not pinned: set {' and '.join(weights.unpinned)}")
     folder = models.folder(weights)
     folder.mkdir(parents=True, exist_ok=True)
-    done = 0
-    for file in weights.files:
-        target, before = folder / file.name, done
-        if not (target.is_file() and digest(target) == file.sha256):
-            _fetch_file(weights, file, target, hub, _added_to(before, weights.size, report))
-        done = before + target.stat().st_size
-        report(done, weights.size)
+    files = _of_snapshot(weights, folder, hub) if weights.snapshot else weights.files
+    _fetch_files(weights, files, folder, hub, report)
+    if weights.snapshot:
+        models.lock(weights, [file.name for file in files])
     return weights
+
+
+def _fetch_files(weights: Weights, files: Sequence[WeightsFile], folder: Path, hub: Hub, report: Report) -> None:
+    done, expected = 0, total(files)
+    for file in files:
+        target, before = folder / file.name, done
+        if not _is_right(file, target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            _fetch_file(weights, file, target, hub, _added_to(before, expected, report))
+        done = before + target.stat().st_size
+        report(done, expected)
+
+
+def _of_snapshot(weights: Weights, folder: Path, hub: Hub) -> tuple[Listed, ...]:
+    """The files of a snapshot's pinned commit, as the hub lists them; brings its index to disk."""
+    url = f"{hub.endpoint.rstrip('/')}/api/models/{weights.repository}/revision/{weights.revision}?blobs=true"
+    with _told_in_one_line(weights, _LIST), _open(url, 0, hub) as answer:
+        files = listing(answer.read(_MAX_LIST_BYTES), weights)
+    if INDEX not in files:
+        raise WeightsError(f"{weights.name}: the repository is no pipeline: it has no {INDEX}")
+    index = folder / INDEX
+    if not files[INDEX].is_in(index):
+        _fetch_file(weights, files[INDEX], index, hub, lambda got: None)
+    return chosen(files, index.read_bytes(), weights)
+
+
+def _is_right(file: WeightsFile, path: Path) -> bool:
+    """Whether a file is on disk with the content that is pinned or listed."""
+    if isinstance(file, Listed):
+        return file.is_in(path)
+    return path.is_file() and digest(path) == file.sha256
 
 
 def _added_to(before: int, total: int, report: Report) -> Callable[[int], None]:
@@ -69,19 +100,17 @@ def address(weights: Weights, file: WeightsFile, hub: Hub) -> str:
 
 def _fetch_file(weights: Weights, file: WeightsFile, target: Path, hub: Hub, report: Callable[[int], None]) -> None:
     part = target.with_name(target.name + ".part")
-    with _told_in_one_line(weights, file):
+    with _told_in_one_line(weights, file.name):
         _resume(address(weights, file, hub), part, file, hub, report)
     size, found = part.stat().st_size, digest(part)
-    if found == file.sha256 and file.size in (None, size):
+    if _is_right(file, part) and file.size in (None, size):
         part.replace(target)
         return
     if file.size is not None and size < file.size:
         raise WeightsError(f"{file.name}: {size} of {file.size} bytes came; run the same command to go on")
     part.unlink()
-    raise WeightsError(
-        f"{file.name}: digest {found[:12]} found, {file.sha256[:12]} expected; nothing was kept. "
-        "The server does not have what is pinned."
-    )
+    wanted = f"digest {found[:12]} found, {file.sha256[:12]} expected" if file.sha256 else "other content than listed"
+    raise WeightsError(f"{file.name}: {wanted}; nothing was kept. The server does not have what is pinned.")
 
 
 def _resume(url: str, part: Path, file: WeightsFile, hub: Hub, report: Callable[[int], None]) -> None:
@@ -89,7 +118,7 @@ def _resume(url: str, part: Path, file: WeightsFile, hub: Hub, report: Callable[
     most = file.size or _MAX_FILE_BYTES
     have = part.stat().st_size if part.exists() else 0
     if have >= most:
-        if have == most and digest(part) == file.sha256:
+        if have == most and _is_right(file, part):
             return
         part.unlink()
         have = 0
@@ -125,9 +154,9 @@ class _SafeRedirects(urllib.request.HTTPRedirectHandler):
 
 
 @contextmanager
-def _told_in_one_line(weights: Weights, file: WeightsFile) -> Iterator[None]:
-    """What went wrong on the way, as a WeightsError."""
-    what = f"{weights.name}: {file.name} could not be fetched"
+def _told_in_one_line(weights: Weights, name: str) -> Iterator[None]:
+    """What went wrong on the way to a file, as a WeightsError."""
+    what = f"{weights.name}: {name} could not be fetched"
     try:
         yield
     except urllib.error.HTTPError as error:

@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import dagster as dg
 from pydantic import Field, PrivateAttr
 
+from resources.gpu import GpuOptions
+from resources.gpu_resource import Gpu
+from resources.loaded import Loaded, kept
 from resources.marketplaces.signing import Signer, open_signer
 from resources.matting.engine import MattingEngine
 from resources.quality.ranking import Ranker
 from resources.quality.witness import Witness
 from resources.scenes.engine import SceneEngine
-from resources.torch_runtime import Wanted
+from resources.store import CatalogStore
 from resources.upscaling.upscaler import Upscaler
 from resources.weights import Models, default_folder, load_registry
+
+if TYPE_CHECKING:
+    from resources.captions import Captioner
+    from resources.scenes.cloud.providers import Provider
 
 T = TypeVar("T")
 
 # device: where nets run. The gpu profile wants a GPU and says so if there is none; without it nets take what is there.
+# threads: SKUs worked on at once, where catalog.yaml does not say. Threads share batches on a GPU.
 PROFILES: dict[str, dict[str, str]] = {
     "embedded": {
         "matting": "classical",
@@ -29,7 +36,9 @@ PROFILES: dict[str, dict[str, str]] = {
         "ranking": "heuristic",
         "witnesses": "",
         "upscaling": "lanczos",
+        "captioning": "",
         "device": "auto",
+        "threads": "2",
     },
     "gpu": {
         "matting": "classical,birefnet",
@@ -37,7 +46,9 @@ PROFILES: dict[str, dict[str, str]] = {
         "ranking": "clip",
         "witnesses": "dinov2",
         "upscaling": "swin2sr",
+        "captioning": "blip",
         "device": "cuda",
+        "threads": "8",
     },
 }
 
@@ -55,22 +66,34 @@ class Engines(dg.ConfigurableResource[Any]):
     ranking: str = Field("", description="What chooses among candidates; empty: that of the profile.")
     witnesses: str = Field("", description="Who testifies beside the judge, with commas; empty: the profile's.")
     upscaling: str = Field("", description="What enlarges small products; empty: that of the profile.")
-    device: str = Field("", description="auto, cuda or cpu: where nets run; empty: that of the profile.")
+    captioning: str = Field(
+        "", description="What describes products that catalog.csv does not, none for nobody; empty: the profile's."
+    )
+    gpu: Gpu = Field(Gpu(), description="What nets may take of the machine.")
     models_folder: str = Field("", description="Folder of weights; empty: one in the user's cache.")
     weights_file: str = Field("", description="A registry of weights of your own, laid over the shipped one.")
+    clouds_file: str = Field("", description="Cloud engines of your own, laid over the shipped ones.")
     accept_licences: list[str] = Field([], description="Weights whose non-commercial licence you may use.")
     c2pa_certificate: str = Field("", description="PEM file of the certificates that exports are signed with, if any.")
     c2pa_key: str = Field("", description="PEM file of the key to them.")
 
-    _loaded: dict[str, Any] = PrivateAttr(default_factory=dict)
-    _lock: Any = PrivateAttr(default_factory=threading.Lock)
+    _loaded: Loaded = PrivateAttr(default_factory=Loaded)
+
+    def setup_for_execution(self, context: dg.InitResourceContext) -> None:
+        """Loads nothing; what is loaded is shared with other runs where somebody keeps it (`resources.loaded`)."""
+        self._loaded = kept() or self._loaded
+
+    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
+        """Let go of every engine of this run, also of one that failed. What is kept goes when its keeper is done."""
+        if self._loaded is not kept():
+            self._loaded.free()
 
     def matting_engine(self) -> MattingEngine:
         """The cut-out engine, loaded at most once a run."""
         from resources.matting.engines import matting_engine
 
         return self._once(
-            "matting", self.matting_name(), lambda name: matting_engine(name, self.models(), self._device())
+            "matting", self.matting_name(), lambda name: matting_engine(name, self.models(), self.gpu_options())
         )
 
     def matting_name(self) -> str:
@@ -86,18 +109,35 @@ class Engines(dg.ConfigurableResource[Any]):
         root = Path(self.models_folder).expanduser() if self.models_folder else default_folder()
         return Models(root, registry, frozenset(self.accept_licences))
 
-    def scene_engine(self, name: str = "") -> SceneEngine:
-        """A scene engine by name (a campaign may ask for one), else the configured one."""
+    def scene_engine(self, name: str = "", store: CatalogStore | None = None) -> SceneEngine:
+        """A scene engine by name (a campaign may ask for one), else the configured one.
+
+        store: the catalog, without which no cloud engine can be had.
+        """
         from resources.scenes.engines import scene_engine
 
-        return self._once("scenes", name or self.scenes or self._of_profile("scenes"), scene_engine)
+        return self._once(
+            "scenes",
+            name or self.scenes_name(),
+            lambda name: scene_engine(name, self.models(), self.gpu_options(), self.providers(), store),
+        )
+
+    def scenes_name(self) -> str:
+        """The name of the scene engine that is configured, whether it can be used or not."""
+        return self.scenes or self._of_profile("scenes")
+
+    def providers(self) -> Mapping[str, Provider]:
+        """The cloud engines that campaigns may name. Raises ValueError for a broken file of providers."""
+        from resources.scenes.cloud.providers import load_providers
+
+        return load_providers(Path(self.clouds_file) if self.clouds_file else None)
 
     def ranking_engine(self) -> Ranker:
         """What chooses among accepted candidates, loaded at most once a run."""
         from resources.quality.engines import ranking_engine
 
         return self._once(
-            "ranking", self.ranking_name(), lambda name: ranking_engine(name, self.models(), self._device())
+            "ranking", self.ranking_name(), lambda name: ranking_engine(name, self.models(), self.gpu_options())
         )
 
     def ranking_name(self) -> str:
@@ -109,7 +149,7 @@ class Engines(dg.ConfigurableResource[Any]):
         from resources.quality.engines import judge_witnesses
 
         return self._once(
-            "witnesses", self.witness_names(), lambda names: judge_witnesses(names, self.models(), self._device())
+            "witnesses", self.witness_names(), lambda names: judge_witnesses(names, self.models(), self.gpu_options())
         )
 
     def witness_names(self) -> str:
@@ -121,20 +161,37 @@ class Engines(dg.ConfigurableResource[Any]):
         from resources.upscaling.engines import upscaler
 
         return self._once(
-            "upscaling", self.upscaling_name(), lambda name: upscaler(name, self.models(), self._device())
+            "upscaling", self.upscaling_name(), lambda name: upscaler(name, self.models(), self.gpu_options())
         )
 
     def upscaling_name(self) -> str:
         """The name of the upscaler that is configured, whether it can be used or not."""
         return self.upscaling or self._of_profile("upscaling")
 
+    def captioner(self) -> Captioner | None:
+        """What describes products that catalog.csv says nothing of, loaded at most once a run; None for nobody."""
+        from resources.captions import captioner
+
+        return self._once(
+            "captioning", self.captioning_name(), lambda name: captioner(name, self.models(), self.gpu_options())
+        )
+
+    def captioning_name(self) -> str:
+        """The name of what describes products, whether it can be used or not; "" or "none" for nobody."""
+        return self.captioning or self._of_profile("captioning")
+
     def signer(self) -> Signer | None:
         """Who signs exports, None if nobody does. Raises SigningError, one line, if certificate or key is unfit."""
         pair = (self.c2pa_certificate, self.c2pa_key)
         return self._once("signing", " ".join(pair), lambda _: open_signer(*pair))
 
-    def _device(self) -> Wanted:
-        return cast(Wanted, self.device or self._of_profile("device"))
+    def gpu_options(self) -> GpuOptions:
+        """What nets may take of the machine. Raises ValueError, one line, for options that cannot be."""
+        return self.gpu.options(self._of_profile("device"))
+
+    def threads(self) -> int:
+        """How many SKUs a run works on at once, if nobody says so: more where a GPU waits for the next batch."""
+        return int(self._of_profile("threads"))
 
     def _of_profile(self, job: str) -> str:
         if self.profile not in PROFILES:
@@ -142,7 +199,5 @@ class Engines(dg.ConfigurableResource[Any]):
         return PROFILES[self.profile][job]
 
     def _once(self, job: str, name: str, load: Callable[[str], T]) -> T:
-        with self._lock:
-            if f"{job} {name}" not in self._loaded:
-                self._loaded[f"{job} {name}"] = load(name)
-            return self._loaded[f"{job} {name}"]
+        made_from = self.model_dump_json(exclude={"c2pa_key"})
+        return self._loaded.once(f"{job} {name} {made_from}", lambda: load(name))

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 Wanted = Literal["auto", "cuda", "cpu"]
 Device = Literal["cuda", "cpu"]
+Precision = Literal["auto", "bf16", "fp16", "fp32"]
 
 WANTED: tuple[Wanted, ...] = ("auto", "cuda", "cpu")
 
@@ -119,14 +120,15 @@ def ensure_torchvision() -> Literal["native", "patched", "absent"]:
     return "patched"
 
 
-def transformers_net(name: str, folder: Path, on: Device, *, trust_remote_code: bool = False) -> Any:
+def transformers_net(
+    name: str, folder: Path, on: Device, dtype: Any, *, trust_remote_code: bool = False, pickled: bool = False
+) -> Any:
     """A net of transformers by its class, from a local folder of safetensors: on its device, in eval mode.
 
-    Half precision on a GPU; processors have no fast one, and bfloat16 would move edges by up to a percent. Fetches
-    nothing, shows no progress. trust_remote_code: whether code that lies beside the weights may run.
+    dtype: a torch.dtype. Fetches nothing, shows no progress. trust_remote_code: whether code that lies beside the
+    weights may run. pickled: the folder has a pickle instead, of which nothing but tensors is read.
     """
     ensure_torchvision()
-    import torch
     import transformers
 
     transformers.utils.logging.disable_progress_bar()
@@ -134,8 +136,9 @@ def transformers_net(name: str, folder: Path, on: Device, *, trust_remote_code: 
         str(folder),
         trust_remote_code=trust_remote_code,
         local_files_only=True,
-        use_safetensors=True,
-        dtype=torch.float16 if on == "cuda" else torch.float32,
+        use_safetensors=not pickled,
+        weights_only=True,
+        dtype=dtype,
     )
     return net.to(on).eval()
 

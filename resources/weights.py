@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -18,18 +18,21 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
-FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$")]
+# With folders at most two deep, none of which begins with a dot.
+_PART = r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}"
+FileName = Annotated[str, StringConstraints(pattern=rf"^({_PART}/){{0,2}}{_PART}$")]
 Digest = Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{64})?$")]
 Commit = Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{40})?$")]
 Repository = Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+)?$")]
 Url = Annotated[str, StringConstraints(pattern=r"^(https?://[^\s?#]+)?$")]
 Commercial = Literal["yes", "no", "unclear"]
 # detection, refinement: cut-outs. ranking: how well a picture fits words. likeness: a witness of the fidelity judge.
-# upscaling: twice the size.
-Job = Literal["detection", "refinement", "ranking", "likeness", "upscaling"]
+# upscaling: twice the size. scene: paints the world around a product. captioning: a few words on a cut-out.
+Job = Literal["detection", "refinement", "ranking", "likeness", "upscaling", "scene", "captioning"]
 
 _REGISTRY_FILE = Path(__file__).with_name("weights.yaml")
 _MAX_REGISTRY_BYTES = 1_000_000
+_LOCK_FILE = "snapshot.lock.json"
 _CHUNK = 1 << 20
 
 
@@ -61,8 +64,19 @@ class WeightsFile(_Part):
     size: int | None = Field(None, ge=1, description="bytes, where known")
 
 
+class Lock(_Part):
+    """What was fetched of a snapshot, written beside it as the last file."""
+
+    repository: Repository
+    revision: Commit
+    files: tuple[WeightsFile, ...] = Field(min_length=1)
+
+
 class Input(_Part):
-    """What the net expects: a stretch to side x side, divided by 255, less the mean, by the standard deviation."""
+    """What the net expects: a stretch to side x side, divided by 255, less the mean, by the standard deviation.
+
+    A net that paints scenes is given pictures of their own aspect, of at most side x side pixels in all.
+    """
 
     side: int | None = Field(None, ge=32, le=4096, description="px; none: as the model file says")
     mean: tuple[float, float, float]
@@ -74,7 +88,7 @@ class Weights(_Part):
 
     name: Name
     job: Job
-    runtime: Literal["transformers", "onnx", "open_clip"]
+    runtime: Literal["transformers", "onnx", "open_clip", "diffusers"]
     title: str
     repository: Repository = Field("", description="owner/name on the hub")
     revision: Commit = Field("", description="commit of the repository; empty: not pinned")
@@ -82,19 +96,28 @@ class Weights(_Part):
     path: str = Field("", description="local folder of the files; empty: <models>/<name>")
     gated: bool = Field(False, description="the hub asks for an account that has accepted the licence")
     trust_remote_code: bool = Field(False, description="the repository brings Python code that is run")
-    architecture: str = Field("", description="which of open_clip's architectures the file fills, e.g. ViT-B-32")
+    architecture: str = Field("", description="open_clip: which net the file fills; diffusers: which family it is of")
+    snapshot: bool = Field(False, description="all of the repository that a pipeline loads, not only the files listed")
     needs: tuple[str, ...] = Field((), description="Python packages beyond torch and transformers")
     licences: Licences
-    files: tuple[WeightsFile, ...] = Field(min_length=1)
+    files: tuple[WeightsFile, ...] = Field((), description="of a snapshot: those whose content is pinned by digest too")
     input: Input
     output: Literal["probability", "logits"] = "probability"
 
     @model_validator(mode="after")
     def _can_be_loaded(self) -> Weights:
-        if self.job in ("refinement", "likeness", "upscaling") and self.runtime != "transformers":
+        if self.job in ("refinement", "likeness", "upscaling", "captioning") and self.runtime != "transformers":
             raise ValueError(f"{self.job} runs with transformers only")
         if (self.job == "ranking") != (self.runtime == "open_clip"):
             raise ValueError("ranking runs with open_clip, and nothing else does")
+        if (self.job == "scene") != (self.runtime == "diffusers"):
+            raise ValueError("scene runs with diffusers, and nothing else does")
+        if self.runtime == "diffusers" and not self.architecture:
+            raise ValueError("an architecture is needed")
+        if self.snapshot and not (self.runtime == "diffusers" and self.repository):
+            raise ValueError("a snapshot is of a repository, for diffusers")
+        if not (self.files or self.snapshot):
+            raise ValueError("files are needed")
         if self.runtime == "open_clip" and not (
             self.architecture and len(self.files) == 1 and self.files[0].name.endswith(".safetensors")
         ):
@@ -105,7 +128,15 @@ class Weights(_Part):
             raise ValueError("input.side is needed")
         if len({file.name for file in self.files}) < len(self.files):
             raise ValueError("a file is listed twice")
+        if any(file.name.endswith(".bin") and not file.sha256 for file in self.files):
+            raise ValueError("a file that ends with .bin is a pickle and needs its sha256")
         return self
+
+    @property
+    def pickled(self) -> bool:
+        """Whether the weights come as a pickle only, no safetensors."""
+        names = [file.name for file in self.files]
+        return any(name.endswith(".bin") for name in names) and not any(name.endswith(".safetensors") for name in names)
 
     @property
     def not_allowed(self) -> tuple[str, ...]:
@@ -195,10 +226,40 @@ class Models:
         """Where the files of an entry belong."""
         return Path(weights.path).expanduser() if weights.path else self.root / weights.name
 
+    def files(self, weights: Weights) -> tuple[WeightsFile, ...]:
+        """The files of an entry: those listed; of a snapshot those in its lock, none before it was fetched whole."""
+        if not weights.snapshot:
+            return weights.files
+        lock = self._lock(weights)
+        return lock.files if lock else ()
+
+    def _lock(self, weights: Weights) -> Lock | None:
+        """The lock of a snapshot, if it is of the revision wanted and has what is pinned by digest."""
+        try:
+            lock = Lock.model_validate_json((self.folder(weights) / _LOCK_FILE).read_bytes())
+        except (OSError, ValidationError):
+            return None
+        pinned = {(file.name, file.sha256) for file in weights.files}
+        holds = pinned <= {(file.name, file.sha256) for file in lock.files} and all(file.sha256 for file in lock.files)
+        return lock if holds and (lock.repository, lock.revision) == (weights.repository, weights.revision) else None
+
+    def lock(self, weights: Weights, names: Iterable[str]) -> None:
+        """Write down what was fetched of a snapshot, with the digests of what is on disk: it then counts as there."""
+        folder = self.folder(weights)
+        files = tuple(
+            WeightsFile(name=name, sha256=digest(folder / name), size=(folder / name).stat().st_size) for name in names
+        )
+        lock = Lock(repository=weights.repository, revision=weights.revision, files=files)
+        part = folder / f"{_LOCK_FILE}.part"
+        part.write_text(lock.model_dump_json(indent=1), encoding="utf-8")
+        part.replace(folder / _LOCK_FILE)
+
     def on_disk(self, weights: Weights) -> OnDisk:
         """Which files are there, told by their sizes: quick, and no proof of what is in them (see `verify`)."""
-        present = sum(self._is_there(weights, file) for file in weights.files)
-        expected = len(weights.files)
+        files = self.files(weights)
+        unlocked = weights.snapshot and not files  # the lock comes last: it counts as a file that is missing
+        present = sum(self._is_there(weights, file) for file in files or weights.files)
+        expected = len(weights.files) + 1 if unlocked else len(files)
         started = present or (self.folder(weights).is_dir() and any(self.folder(weights).iterdir()))
         state: Literal["complete", "partial", "missing"] = "partial" if started else "missing"
         return OnDisk("complete" if present == expected else state, present, expected)
@@ -227,25 +288,46 @@ class Models:
         self.check_licence(weights)
         if weights.trust_remote_code and weights.unpinned:
             raise WeightsError(f"{name} brings code that would be run, but is not pinned: set {weights.unpinned[0]}")
+        if weights.runtime == "diffusers" and weights.unpinned:
+            raise WeightsError(f"weights {name} are not pinned: set {' and '.join(weights.unpinned)}")
         found = self.on_disk(weights)
         if found.state == "complete":
             return weights
         served = bool(weights.repository or weights.url)
         todo = f"run: catalog models fetch {name}" if served else "put them there"
-        raise WeightsError(
-            f"weights {name}: {found.present} of {found.expected} files are in {self.folder(weights)}; {todo}"
-        )
+        there = f"{found.present} of {found.expected} files are"
+        if weights.snapshot and not self.files(weights):
+            there = "no whole snapshot is"
+        raise WeightsError(f"weights {name}: {there} in {self.folder(weights)}; {todo}")
 
     def verify(self, weights: Weights) -> None:
-        """Read every file of an entry. Raises WeightsError for the first that is not what the registry pins."""
-        for file in weights.files:
+        """Read every file of an entry. Raises WeightsError for the first that is not what the registry pins.
+
+        Of a snapshot: not what its lock says. A pipeline's folder must hold no file besides that could be loaded.
+        """
+        files = self.files(weights)
+        if weights.snapshot and not files:
+            raise WeightsError(f"weights {weights.name}: no whole snapshot is in {self.folder(weights)}")
+        if weights.runtime == "diffusers":
+            self._check_no_others(weights, {file.name for file in files})
+        for file in files:
             path = self.folder(weights) / file.name
+            if not path.is_file():
+                raise WeightsError(f"{path}: missing; run: catalog models fetch {weights.name}")
             found = digest(path)
             if file.sha256 and found != file.sha256:
                 raise WeightsError(
                     f"{path}: digest {found[:12]} found, {file.sha256[:12]} expected; "
                     f"delete it and run: catalog models fetch {weights.name}"
                 )
+
+    def _check_no_others(self, weights: Weights, names: set[str]) -> None:
+        """Raises WeightsError for a file in a part's folder that does not belong there: it could be loaded instead."""
+        folder = self.folder(weights)
+        for path in sorted(folder.glob("*/**/*")):
+            name = path.relative_to(folder).as_posix()
+            if path.is_file() and name not in names and not name.startswith("."):
+                raise WeightsError(f"{path}: does not belong to weights {weights.name}; delete it")
 
     def identity(self, weights: Weights) -> str:
         """12 hex digits that stand for the content: from the pins, or from the files themselves if not pinned."""

@@ -13,6 +13,7 @@ import pytest
 
 from resources.weights import Models
 from tests.nets import make_birefnet, make_onnx, make_vitmatte, models_of, onnx_entry
+from tests.nets_diffusion import MAKERS, make_pipeline, small_canvas
 from tests.s3_tools import s3_client
 
 # Tests talk to nobody outside this machine.
@@ -73,3 +74,14 @@ def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Models]:
             make_vitmatte(root / "tiny-matte"),
             onnx_entry(root / "tiny-onnx"),
         )
+
+
+@pytest.fixture(scope="session")
+def scene_models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Models]:
+    """A tiny pipeline of every family of diffusion models, saved and pinned as the real ones are; 64 px."""
+    root = tmp_path_factory.mktemp("scene-models")
+    with small_canvas():
+        import torch
+
+        torch.set_num_threads(1)
+        yield models_of(*(make_pipeline(architecture, root / architecture) for architecture in MAKERS))

@@ -6,19 +6,27 @@ asks for another, made with more care, where none of it shows the product as it 
 
 from __future__ import annotations
 
-import time
+import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from catalog_assets.campaign_files import Campaign, Scene
 from catalog_assets.context import RunContext
 from catalog_assets.records import EngineRef, Record, Shelf, campaign_shelf, fingerprint
-from catalog_assets.stage import StageResult
+from catalog_assets.routes import Routes
+from catalog_assets.stage import RefusedError, StageResult
 from resources.imaging.encode import preview, webp_lossless
 from resources.scenes.categories import usual_for
 from resources.scenes.engine import Candidate, Care, SceneEngine, SceneJob, scene_seed
+from resources.scenes.router import Routed
+from resources.verdicts import Rejection
+
+log = logging.getLogger("catalog.scenes")
 
 SCENE_VARIANTS = "scene_variants"
 
@@ -69,38 +77,82 @@ class CandidateMaker:
     code_version = "2"
 
     def __init__(self, context: RunContext, campaign: Campaign) -> None:
+        """Raises ValueError, one line, for a campaign whose engines cannot be had."""
         self.context = context
         self.campaign = campaign
-
-    @property
-    def engine(self) -> SceneEngine:
-        return self.context.engines.scene_engine(self.campaign.engine)
+        self.routes = Routes(context, campaign)
 
     def shelf(self, sku: str) -> Shelf:
         return campaign_shelf(self.context.store, self.campaign.name, SCENE_VARIANTS, sku)
 
     def make(self, shelf: Shelf, cutout: Record, scene: Scene, wanted: CandidateSet) -> list[Record]:
-        """The records of a scene's set, in order; those that are missing are composed in one batch."""
+        """The records of a scene's set, in order; those that are missing are made in one batch.
+
+        What any engine of the campaign has made is not made again by another. Where some could be made, those that
+        could not are left out, and that is logged. Raises RefusedError if none could.
+        """
         count = scene.candidates or scene.look.candidates or self.context.settings.candidates
         variants = [Variant(cutout, scene, number, self.campaign.name, wanted) for number in range(1, count + 1)]
-        blanks = {variant.name: self._blank(variant) for variant in variants}
-        found = {
-            name: None if self.context.force else shelf.current(name, blank.fingerprint)
-            for name, blank in blanks.items()
-        }
+        found = {variant.name: self._current(shelf, variant) for variant in variants}
         missing = [variant for variant in variants if found[variant.name] is None]
         if missing:
             self.context.insist_on_health(self.campaign.name)
-            started = time.perf_counter()
-            jobs = [scene_job(self.context, cutout, scene, variant.seed, wanted.care) for variant in missing]
-            candidates = self.engine.compose(jobs)
-            seconds = (time.perf_counter() - started) / len(missing)
-            for variant, candidate in zip(missing, candidates, strict=True):
-                found[variant.name] = self._save(shelf, blanks[variant.name], candidate, seconds)
+            refused = self._make_missing(shelf, missing, found)
+            if refused and not any(found.values()):
+                raise RefusedError(refused[0])
         return [record for record in found.values() if record is not None]
 
-    def _blank(self, variant: Variant) -> Record:
-        engine, wanted, used = self.engine, variant.of, variant.cutout.files["cutout"].sha256
+    def _current(self, shelf: Shelf, variant: Variant) -> Record | None:
+        """The record of a variant, whichever of the campaign's engines made it; None if it must be made."""
+        if self.context.force:
+            return None
+        blanks = (self._blank(variant, engine) for engine in self.routes.engines.values())
+        current = (shelf.current(blank.name, blank.fingerprint) for blank in blanks)
+        return next((record for record in current if record is not None), None)
+
+    def _make_missing(
+        self, shelf: Shelf, missing: Sequence[Variant], found: dict[str, Record | None]
+    ) -> list[Rejection]:
+        """Make and record variants of one scene, into `found`; why others could not be made."""
+        route = self.routes.of(self.context.products.get(missing[0].cutout.sku))
+        refused: list[Rejection] = []
+        routed = route.compose([self.job(variant) for variant in missing], sku=missing[0].cutout.sku)
+        for variant, made in zip(missing, routed, strict=True):
+            if made.candidate is not None and made.engine is not None:
+                blank = self._blank(variant, made.engine)
+                found[variant.name] = self._save(shelf, blank, made.candidate, made)
+            elif made.rejection is not None:
+                refused.append(made.rejection)
+                log.warning("%s: %s was not made: %s", variant.cutout.sku, variant.name, made.rejection.message)
+        return refused
+
+    def job(self, variant: Variant) -> SceneJob:
+        """What an engine is asked for: everything that decides a candidate's pixels."""
+        cutout = variant.cutout
+        told = any(engine.recipe(variant.scene.look, "") for engine in self.routes.engines.values())
+        return SceneJob(
+            cutout=self.context.rgba(cutout.files["cutout"]),
+            template=variant.scene.look,
+            seed=variant.seed,
+            size=variant.scene.size(self.context.settings.scene_size),
+            care=variant.of.care,
+            product=self.context.description(cutout) if told else "",
+            name=f"{cutout.sku}/{variant.name}",
+            **shown_as(self.context, cutout.sku),
+        )
+
+    def backdrop(self, record: Record, cutout: Record, scene: Scene) -> NDArray[np.uint8] | None:
+        """The scene of a candidate without the product, if the engine that made it is still in use and knows it."""
+        made_by = record.engine
+        engine = self.routes.engines.get(made_by.name) if made_by else None
+        if engine is None or made_by is None or engine.revision != made_by.revision:
+            return None
+        made_in = set_like(self.context, [record])
+        return engine.backdrop(self.job(Variant(cutout, scene, record.facts["candidate"], self.campaign.name, made_in)))
+
+    def _blank(self, variant: Variant, engine: SceneEngine) -> Record:
+        wanted, used, look = variant.of, variant.cutout.files["cutout"].sha256, variant.scene.look
+        told = engine.recipe(look, "") and engine.recipe(look, self.context.description(variant.cutout))
         return Record(
             stage=SCENE_VARIANTS,
             sku=variant.cutout.sku,
@@ -109,12 +161,13 @@ class CandidateMaker:
             fingerprint=fingerprint(
                 {
                     "cutout": used,
-                    "template": variant.scene.look.model_dump(mode="json"),
+                    "template": look.model_dump(mode="json"),
                     "size": variant.scene.size(self.context.settings.scene_size),
                     **shown_as(self.context, variant.cutout.sku),
                     **_careful(wanted.care),
                     "seed": variant.seed,
                     "engine": [engine.name, engine.revision],
+                    **({"recipe": told} if told else {}),
                     "code": self.code_version,
                 }
             ),
@@ -135,7 +188,7 @@ class CandidateMaker:
             engine=EngineRef(engine.name, engine.revision, engine.device),
         )
 
-    def _save(self, shelf: Shelf, blank: Record, candidate: Candidate, seconds: float) -> Record:
+    def _save(self, shelf: Shelf, blank: Record, candidate: Candidate, way: Routed) -> Record:
         if not candidate.harmony.kept:  # no engine may; the judge would refuse the picture as well
             raise ValueError(f"{blank.name}: the product's colours were changed beyond the bounds: {candidate.harmony}")
         files = {
@@ -143,34 +196,30 @@ class CandidateMaker:
             "preview": shelf.put(f"{blank.name}.preview", "webp", preview(candidate.rgb)),
         }
         self.context.remember_rgb(files["picture"], candidate.rgb)
+        made = {"placement": asdict(candidate.placement), "tries": [one.as_dict() for one in way.tries], "id": way.id}
         return shelf.save(
             replace(
                 blank,
                 files=files,
-                facts={**blank.facts, "placement": asdict(candidate.placement), **candidate.facts},
+                facts={**blank.facts, **made, **candidate.facts},
                 measures={"harmony_delta_e": candidate.harmony.delta_e, "harmony_ab_shift": candidate.harmony.ab_shift},
-                notes=candidate.notes,
-                seconds=round(seconds, 4),
+                notes=(*candidate.notes, *_instead(way)),
+                seconds=round(way.seconds, 4),
+                cost_usd=round(way.usd, 6),
             )
         )
+
+
+def _instead(way: Routed) -> list[str]:
+    """Why another engine than the preferred one made a picture, for the record; nothing if it did."""
+    made_by = way.engine.name if way.engine else "nobody"
+    return [f"Made by {made_by}, because of {'; '.join(way.detours)}"] if way.detours else []
 
 
 def _careful(care: Care) -> dict[str, Any]:
     """The part of a care that a fingerprint names; nothing where no more of it is asked for than of any first set."""
     usual = care == Care(harmonise=care.harmonise)
     return {"harmonise": care.harmonise, **({} if usual else {"care": {"plain": care.plain, "grip": care.grip}})}
-
-
-def scene_job(context: RunContext, cutout: Record, scene: Scene, seed: int, care: Care) -> SceneJob:
-    """What an engine is asked for: everything that decides a candidate's pixels."""
-    return SceneJob(
-        cutout=context.rgba(cutout.files["cutout"]),
-        template=scene.look,
-        seed=seed,
-        size=scene.size(context.settings.scene_size),
-        care=care,
-        **shown_as(context, cutout.sku),
-    )
 
 
 def shown_as(context: RunContext, sku: str) -> dict[str, Any]:

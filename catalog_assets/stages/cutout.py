@@ -10,7 +10,7 @@ import numpy as np
 
 from catalog_assets.context import RunContext
 from catalog_assets.records import Record, Shelf, fingerprint, made_from, product_shelf, read_file
-from catalog_assets.stage import Stage, StageResult, any_new, summarise
+from catalog_assets.stage import Stage, StageResult, summarise
 from catalog_assets.stages.mask import not_ready
 from catalog_assets.twins import once
 from resources.imaging.alpha import make_cutout
@@ -43,7 +43,7 @@ class Cutout(Stage):
         before = shelf.records()
         records = [self._view(shelf, photos[mask.name], mask) for mask in masks]
         shelf.keep_only(mask.name for mask in masks)
-        return summarise(self.asset, sku, records, fresh=any_new(records, before))
+        return summarise(self.asset, sku, records, before=before)
 
     def _view(self, shelf: Shelf, photo: Record, mask: Record) -> Record:
         blank = self._blank(photo, mask)

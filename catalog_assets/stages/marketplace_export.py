@@ -11,7 +11,7 @@ from typing import Any
 from catalog_assets.campaign_files import EVERGREEN, Campaign
 from catalog_assets.context import RunContext
 from catalog_assets.records import FileRef, Record, Shelf, campaign_shelf, fingerprint, product_shelf, read_file
-from catalog_assets.stage import Stage, StageResult, any_new, summarise
+from catalog_assets.stage import Stage, StageResult, summarise
 from catalog_assets.stages.candidates import set_aside
 from catalog_assets.stages.cutout import current_cutouts
 from catalog_assets.stages.scored_finals import DECIDED, ScoredFinals, content_of
@@ -99,7 +99,7 @@ class MarketplaceExport(Stage):
         shelf.keep_only([*(record.name for record in records), *self.broken])
         rejections = [*refused.values(), *(record.rejection for record in records if record.rejection)]
         rejection = next(iter(rejections), None)
-        result = summarise(self.asset, sku, records, fresh=any_new(records, before), rejection=rejection)
+        result = summarise(self.asset, sku, records, before=before, rejection=rejection)
         left = (f"{name}: left as it is: its rules file cannot be used." for name in self.broken)
         notes = (*result.notes, *(why.message for why in refused.values()), *left)
         return replace(result, notes=notes, gate=_worth_showing(records))

@@ -9,7 +9,7 @@ from dataclasses import asdict, replace
 from catalog_assets.context import RunContext
 from catalog_assets.records import EngineRef, Record, Shelf, fingerprint, product_shelf
 from catalog_assets.settings import adjusted
-from catalog_assets.stage import Stage, StageResult, any_new, summarise
+from catalog_assets.stage import Stage, StageResult, summarise
 from catalog_assets.stages.reviewed import (
     as_found,
     decided,
@@ -57,7 +57,7 @@ class Mask(Stage):
         records = [self._view(shelf, photo) for photo in photos]
         shelf.keep_only(record.name for record in photos)
         main = next(record for record in records if record.facts["main"])
-        result = summarise(self.asset, sku, records, fresh=any_new(records, before), rejection=main.rejection)
+        result = summarise(self.asset, sku, records, before=before, rejection=main.rejection)
         confidence = float((main.verdict or {}).get("score", 0.0))
         return replace(result, metadata={**result.metadata, "confidence": confidence})
 

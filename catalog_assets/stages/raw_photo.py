@@ -9,7 +9,7 @@ from dataclasses import asdict, replace
 
 from catalog_assets.context import RunContext
 from catalog_assets.records import Record, Shelf, fingerprint, product_shelf
-from catalog_assets.stage import Stage, StageResult, any_new, summarise
+from catalog_assets.stage import Stage, StageResult, summarise
 from resources.imaging.correction import Correction, apply, estimate
 from resources.imaging.decode import Photo, decode_photo, read_header
 from resources.imaging.encode import preview
@@ -80,10 +80,9 @@ class RawPhoto(Stage):
             self._view(shelf, upload.sku, view, main=view.view == main, note=missing if view.view == main else "")
             for view in upload.views
         ]
-        fresh = any_new(records, before)
         shelf.keep_only(names)
         stopped = next((record.rejection for record in records if record.facts.get("main")), None)
-        return summarise(self.asset, upload.sku, records, fresh=fresh, rejection=stopped)
+        return summarise(self.asset, upload.sku, records, before=before, rejection=stopped)
 
     def _view(self, shelf: Shelf, sku: str, view: UploadedView, *, main: bool, note: str) -> Record:
         """The record of one view, made anew only if the photo's content or what we ask of photos changed."""

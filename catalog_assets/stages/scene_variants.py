@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from catalog_assets.campaign_files import Campaign
 from catalog_assets.context import RunContext
 from catalog_assets.records import Record, fingerprint
-from catalog_assets.stage import Stage, StageResult, any_new, summarise
+from catalog_assets.stage import Stage, StageResult, summarise
 from catalog_assets.stages.candidates import (
     SCENE_VARIANTS,
     CandidateMaker,
@@ -47,7 +47,7 @@ class SceneVariants(Stage):
         wanted = CandidateSet(base, self.period, attempt, first_care(self.context))
         records = [record for scene in self.campaign.scenes for record in self.maker.make(shelf, cutout, scene, wanted)]
         shelf.keep_only([*_history(before, base, attempt), *(record.name for record in records)])
-        return summarise(self.asset, sku, records, fresh=any_new(records, before))
+        return summarise(self.asset, sku, records, before=before)
 
     def _base(self, cutout: Record) -> str:
         """What all attempts at this SKU share. Another photo or another period starts with attempt 1 again."""

@@ -20,13 +20,11 @@ from catalog_assets.context import RunContext
 from catalog_assets.decisions import DecidedFinal
 from catalog_assets.records import Record, Shelf, campaign_shelf, fingerprint, read_file
 from catalog_assets.settings import adjusted
-from catalog_assets.stage import Stage, StageResult, any_new, summarise
+from catalog_assets.stage import Stage, StageResult, summarise, written_since
 from catalog_assets.stages.candidates import (
     CandidateMaker,
-    care_of,
     current_candidates,
     first_care,
-    scene_job,
     set_aside,
     set_like,
 )
@@ -43,7 +41,8 @@ from catalog_assets.stages.rework import (
 )
 from catalog_assets.stages.withdrawal import withdraw
 from resources.imaging.encode import preview, read_rgb, thumbnail_jpeg
-from resources.imaging.harmonise import Harmony
+from resources.imaging.harmonise import UNTOUCHED, Harmony, harmony_of
+from resources.ledger import verdict_line
 from resources.quality.evidence import evidence_panel
 from resources.quality.fidelity import REVISION, judge
 from resources.quality.growth import GUESSED
@@ -107,12 +106,14 @@ class ScoredFinals(Stage):
         defaults = adjusted(shipped_thresholds(), context.settings.fidelity, "catalog.yaml: fidelity")
         self.thresholds = adjusted(defaults, campaign.fidelity, f"campaign {campaign.name}: fidelity")
         self.ranker: Ranker = context.engines.ranking_engine()
+        self.witnesses = context.engines.judge_witnesses()
         self.judged = fingerprint(
             {
                 "thresholds": asdict(self.thresholds),
                 "judge": REVISION,
                 "ranker": [self.ranker.name, self.ranker.revision],
                 "code": self.code_version,
+                **({"witnesses": [[one.name, one.revision] for one in self.witnesses]} if self.witnesses else {}),
             }
         )
 
@@ -134,34 +135,55 @@ class ScoredFinals(Stage):
         accepted = {record.name for record in records if record.passed}
         if len(accepted) < len(records):
             withdraw(self.context, self.campaign, sku, accepted)
-        result = summarise(self.asset, sku, records, fresh=any_new(records, before), rejection=_stopped(records))
+        result = summarise(self.asset, sku, records, before=before, rejection=_stopped(records))
         return replace(result, thumbnail=self._thumbnail(sku, records))
 
     def _scene(self, shelf: Shelf, variants: Shelf, cutout: Record, scene: str, first: Sequence[Record]) -> Record:
         name = f"{cutout.name}.{scene}"
         decided = self.context.decisions.final(cutout.sku, self.campaign.name, name)
-        engine = self.maker.engine
         wanted = fingerprint(
             {
                 "cutout": cutout.files["cutout"].sha256,
                 "candidates": [record.files["picture"].sha256 for record in first],
                 "judged": self.judged,
                 "rework": REWORK_REVISION,
-                "engine": [engine.name, engine.revision],
+                "engines": self.maker.routes.identity,
                 "decided": content_of(decided),
             }
         )
         current = None if self.context.force else shelf.current(name, wanted)
         if current is not None:
             return current
-        started = time.perf_counter()
+        started, before = time.perf_counter(), variants.records()
         pool = self._pool(variants, cutout, self.scenes[scene], first, decided)
         found = self._found(cutout, scene, pool, wanted)
         record = under_decision(found, [one.record for one in pool.judged], decided)
         record = replace(record, facts={**record.facts, DECIDED: content_of(decided)})
         if decided is not None or not record.passed:
             record = self._with_evidence(shelf, record, cutout, pool)
-        return shelf.save(replace(record, seconds=round(time.perf_counter() - started, 4)))
+        self._enter(pool, record)
+        # What was made again has its own seconds on its own record.
+        remade = sum(made.seconds for made in written_since([one.record for one in pool.judged], before))
+        seconds = max(0.0, time.perf_counter() - started - remade)
+        return shelf.save(replace(record, seconds=round(seconds, 4)))
+
+    def _enter(self, pool: Pool, record: Record) -> None:
+        """Say in the ledger which attempt became the final, which were of no use; nothing while a person must look."""
+        for one in [] if record.status == "review" else pool.judged:
+            if not (attempt := one.record.facts.get("id", "")):
+                continue
+            chosen = record.passed and one.record.name == record.facts["chosen"]
+            reason = "" if chosen else one.verdict.decided_by or "another was chosen"
+            line = verdict_line(
+                attempt,
+                chosen,
+                campaign=self.campaign.name,
+                stage=self.asset,
+                sku=record.sku,
+                name=one.record.name,
+                reason=reason,
+            )
+            self.context.ledger.note(line)
 
     # ---- the candidates
 
@@ -240,21 +262,14 @@ class ScoredFinals(Stage):
                 thresholds=self.thresholds,
                 backdrop=backdrop,
                 harmony=picture.harmony,
+                witnesses=self.witnesses if _is_doubtful(record, picture) else (),
             )
 
         verdict = say(None)
         if verdict.decided_by not in GUESSED:
             return verdict
-        backdrop = self._backdrop(cutout, scene, record)
+        backdrop = self.maker.backdrop(record, cutout, scene)
         return verdict if backdrop is None else say(backdrop)
-
-    def _backdrop(self, cutout: Record, scene: Scene, record: Record) -> NDArray[np.uint8] | None:
-        """The scene of a candidate without the product, if the engine that made it is still the one in use."""
-        engine, made_by = self.maker.engine, record.engine
-        if made_by is None or (made_by.name, made_by.revision) != (engine.name, engine.revision):
-            return None
-        care = care_of(self.context, record)
-        return engine.backdrop(scene_job(self.context, cutout, scene, record.facts["seed"], care))
 
     def _candidate(self, record: Record, cutout: NDArray[np.uint8]) -> Candidate:
         """A stored candidate, read back and checked against its recorded hash."""
@@ -322,6 +337,11 @@ class ScoredFinals(Stage):
         return thumbnail_jpeg(read_rgb(read_file(self.context.store, shown.files["preview"])))
 
 
+def _is_doubtful(record: Record, picture: Candidate) -> bool:
+    """Whether witnesses are worth their time: where we put the very pixels of the photo they have nothing to see."""
+    return picture.harmony != UNTOUCHED or record.facts["kind"] == "generated_scene"
+
+
 def content_of(decided: DecidedFinal | Rejection | None) -> str:
     """What a final's record depends on of a person's decision, "" without one; an unusable one counts by its reason."""
     if decided is None:
@@ -364,7 +384,7 @@ def _in_vain(pool: Pool, stage: str) -> Rejection:
 def _harmony(candidate: Record) -> Harmony:
     """What the engine says it did to the product's colours."""
     said = candidate.facts.get("harmony")
-    return Harmony(**{**said, "gain": tuple(said["gain"])}) if said else Harmony()
+    return harmony_of(said) if said else Harmony()
 
 
 def _nearest(verdicts: Sequence[Verdict]) -> int:

@@ -25,6 +25,11 @@ def png_rgba(rgba: U8, level: int = 6) -> bytes:
     return _save(_checked(rgba, 4), "PNG", compress_level=level)
 
 
+def png_rgb(rgb: U8, level: int = 6) -> bytes:
+    """PNG of a picture without transparency; lossless. rgb: HxWx3 uint8 (else ValueError). level: zlib 0..9."""
+    return _save(_checked(rgb, 3), "PNG", compress_level=level)
+
+
 def png_grey(alpha: U8, level: int = 6) -> bytes:
     """PNG of one 8-bit channel, such as a matte; lossless. alpha: HxW uint8 (else ValueError)."""
     return _save(_checked(alpha, 1), "PNG", compress_level=level)

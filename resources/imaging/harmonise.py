@@ -1,13 +1,16 @@
 """Harmonising a product with a scene, within bounds so small that it stays the same product.
 
-Three things: a gain per channel for the light's level and colour, light of the surroundings that wraps round the
-outline, and the measure of what both did. Nothing else ever changes a product's pixels.
+A gain per channel for the light's level and colour, light of the surroundings that wraps round the outline, or a coarse
+grid of gains where an engine relit the product (relight.py); and the measure of what they did. Nothing else ever
+changes a product's pixels.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cache
+from typing import Any
 
 import cv2
 import numpy as np
@@ -27,27 +30,54 @@ _WRAP = 0.10
 _SAMPLE = 60_000
 _LEAST_CORE = 400  # pixels
 
+GRID = 8
+"""Gains of a relit product across and down its box."""
+LEAST_LIGHT, MOST_LIGHT = 800, 1250
+"""Bounds of a grid's gains, thousandths."""
+_FINE = 1 << 10  # places between two gains of a grid are counted so finely
+
+Grid = tuple[tuple[tuple[int, int, int], ...], ...]
+
 
 @dataclass(frozen=True, slots=True)
 class Harmony:
     """What was done to a product, and what it did.
 
     gain: of linear red, green, blue, near black (see `with_gain`). ring: pixels inside the outline that light wraps
-    round; 0 is none. delta_e: mean CIEDE2000 over the solid product; ab_shift: median shift of Lab a and b.
+    round; 0 is none. grid: `GRID` rows of as many gains in thousandths (see `with_grid`); empty is none. delta_e: mean
+    CIEDE2000 over the solid product; ab_shift: median shift of Lab a and b.
     """
 
     gain: tuple[float, float, float] = (1.0, 1.0, 1.0)
     ring: int = 0
     delta_e: float = 0.0
     ab_shift: float = 0.0
+    grid: Grid = ()
 
     @property
     def kept(self) -> bool:
         """True if the product stayed within the bounds."""
         return self.delta_e <= MOST_DELTA_E and self.ab_shift <= MOST_AB_SHIFT
 
+    def as_dict(self) -> dict[str, Any]:
+        """All of it, JSON-ready; without a grid where there is none."""
+        return {name: value for name, value in asdict(self).items() if name != "grid" or value}
+
 
 UNTOUCHED = Harmony()
+
+
+def harmony_of(said: Mapping[str, Any]) -> Harmony:
+    """What `Harmony.as_dict` wrote, read back. ValueError if it is no such thing."""
+    try:
+        r, g, b = (float(gain) for gain in said["gain"])
+        grid = tuple(tuple((int(x), int(y), int(z)) for x, y, z in row) for row in said.get("grid", ()))
+        read = Harmony((r, g, b), int(said["ring"]), float(said["delta_e"]), float(said["ab_shift"]), grid)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"harmony: gain, ring, delta_e, ab_shift and grid expected, found {str(said)[:80]}") from error
+    if grid and [len(row) for row in grid] != [GRID] * GRID:
+        raise ValueError(f"harmony: a grid of {GRID} x {GRID} gains expected")
+    return read
 
 
 def gain_tables(gain: Sequence[float]) -> U8:
@@ -64,6 +94,49 @@ def with_gain(rgb: U8, gain: Sequence[float]) -> U8:
     """A picture (HxWx3 uint8) under a gain per channel; see `gain_tables`."""
     tables = gain_tables(gain)
     return np.asarray(cv2.LUT(rgb, np.ascontiguousarray(tables[None])), np.uint8)
+
+
+def with_grid(rgb: U8, grid: Grid) -> U8:
+    """A picture (HxWx3 uint8) under a grid of gains spread evenly over it, as `with_gain` does each; () leaves it.
+
+    Between the middles of the grid's cells gains are interpolated, beyond the outermost ones they stay. Gains outside
+    of `LEAST_LIGHT` to `MOST_LIGHT` are taken to be those. Integers throughout: the same bits on every machine.
+    """
+    if not grid:
+        return rgb
+    height, width = rgb.shape[:2]
+    gains = np.clip(np.asarray(grid, np.int64), LEAST_LIGHT, MOST_LIGHT) - LEAST_LIGHT
+    (up, down, below), (left, right, beside) = _between(height), _between(width)
+    tables = _light_tables()
+    result = np.empty_like(rgb)
+    for channel in range(3):
+        rows = gains[up, :, channel] * (_FINE - below)[:, None] + gains[down, :, channel] * below[:, None]
+        fine = rows[:, left] * (_FINE - beside) + rows[:, right] * beside
+        result[..., channel] = tables[(fine + _FINE * _FINE // 2) // (_FINE * _FINE), rgb[..., channel]]
+    return result
+
+
+def _between(length: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """For every pixel of a side: the cells before and behind it, and how far it is to the second, 0 to `_FINE`."""
+    place = np.clip((2 * np.arange(length) + 1) * GRID * _FINE // (2 * length) - _FINE // 2, 0, (GRID - 1) * _FINE)
+    first = np.minimum(place // _FINE, GRID - 2)
+    return first, first + 1, place - first * _FINE
+
+
+@cache
+def _light_tables() -> U8:
+    """Levels (a row for each gain from `LEAST_LIGHT` on) of the 256 levels."""
+    return np.ascontiguousarray(gain_tables([gain / 1000 for gain in range(LEAST_LIGHT, MOST_LIGHT + 1)]).T)
+
+
+def as_harmonised(layer: U8, harmony: Harmony) -> U8:
+    """The colours (HxWx3) of a product on its canvas (HxWx4) after a harmony, but for its ring of light."""
+    rgb = with_gain(layer[..., :3], harmony.gain)
+    if harmony.grid:
+        rows, columns = (np.flatnonzero((layer[..., 3] > 0).any(axis=axis)) for axis in (1, 0))
+        box = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+        rgb[box] = with_grid(rgb[box], harmony.grid)
+    return rgb
 
 
 def beyond_ring(solid: NDArray[np.bool_], ring: int) -> NDArray[np.bool_]:
@@ -91,13 +164,13 @@ def harmonise(layer: U8, scene: U8, light: Sequence[float], ring: int) -> tuple[
         ring = 0  # all of a chain is outline: light would change it everywhere
     wanted = _wanted_gain(rgb, scene, layer[..., 3], light)
     wrapped = _wrap(layer[..., 3], scene, ring)
-    sample = _sample(solid)
+    sample = sampled(solid)
     lab = rgb_to_lab(rgb[sample])
     for strength in (1.0, 0.7, 0.5, 0.35, 0.2, 0.1):
         gain = tuple(round(1 + strength * (g - 1), 4) for g in wanted)
         colours = _blended(with_gain(rgb, gain), *wrapped, strength)
         harmony = _measured(lab, rgb_to_lab(colours[sample]), gain, ring)
-        if harmony.delta_e <= _AIM * MOST_DELTA_E and harmony.ab_shift <= _AIM * MOST_AB_SHIFT:
+        if close_enough(harmony.delta_e, harmony.ab_shift):
             return colours, harmony
     return rgb, UNTOUCHED
 
@@ -141,7 +214,7 @@ def _blended(rgb: U8, weight: F32, around: U8, strength: float) -> U8:
     return result
 
 
-def _sample(solid: NDArray[np.bool_]) -> tuple[NDArray[np.intp], ...]:
+def sampled(solid: NDArray[np.bool_]) -> tuple[NDArray[np.intp], ...]:
     """Solid pixels, at most some 60,000, spread evenly."""
     found = np.nonzero(solid)
     step = max(1, len(found[0]) // _SAMPLE)
@@ -149,8 +222,16 @@ def _sample(solid: NDArray[np.bool_]) -> tuple[NDArray[np.intp], ...]:
 
 
 def _measured(before: F32, after: F32, gain: Sequence[float], ring: int) -> Harmony:
-    shift = np.linalg.norm(after[:, 1:] - before[:, 1:], axis=1)
     r, g, b = gain
-    return Harmony(
-        (r, g, b), ring, round(float(delta_e_2000(before, after).mean()), 4), round(float(np.median(shift)), 4)
-    )
+    return Harmony((r, g, b), ring, *shifts(before, after))
+
+
+def shifts(before: F32, after: F32) -> tuple[float, float]:
+    """Mean CIEDE2000 and median shift of a and b between two lists of Lab colours, Nx3, rounded for records."""
+    shift = np.linalg.norm(after[:, 1:] - before[:, 1:], axis=1)
+    return round(float(delta_e_2000(before, after).mean()), 4), round(float(np.median(shift)), 4)
+
+
+def close_enough(delta_e: float, ab_shift: float) -> bool:
+    """True if a sample's shifts leave room within the bounds for what was not sampled."""
+    return delta_e <= _AIM * MOST_DELTA_E and ab_shift <= _AIM * MOST_AB_SHIFT

@@ -45,7 +45,12 @@ def add_grain(levels: F32, rng: np.random.Generator, grain: float) -> U8:
 
 
 def grain_of(rgba: U8) -> float:
-    """The noise of a cut-out's solid part in sRGB levels, between what hides banding and what looks bad.
+    """The noise of a cut-out's solid part in sRGB levels, between what hides banding and what looks bad."""
+    return float(np.clip(noise_of(rgba), _LEAST_GRAIN, _MOST_GRAIN))
+
+
+def noise_of(rgba: U8) -> float:
+    """The noise of the solid part of a picture in sRGB levels; 0 if there is too little of it.
 
     From the median of second differences, which edges and print hardly move; Gaussian noise assumed.
     """
@@ -53,10 +58,10 @@ def grain_of(rgba: U8) -> float:
     grey = box[..., 1].astype(np.float32)
     solid = cv2.erode((box[..., 3] == 255).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
     if np.count_nonzero(solid) < 100:
-        return _LEAST_GRAIN
+        return 0.0
     second = np.abs(cv2.filter2D(grey, cv2.CV_32F, np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)))[solid]
     # The mask has norm 6; the median of |x| is 0.6745 sigma.
-    return float(np.clip(np.median(second) / (6 * 0.6745), _LEAST_GRAIN, _MOST_GRAIN))
+    return float(np.median(second) / (6 * 0.6745))
 
 
 def _noise(height: int, width: int, rng: np.random.Generator, sigma: float) -> F32:

@@ -107,14 +107,18 @@ class Together(Generic[T, R]):
                     future.set_exception(error)
 
 
-def free_memory(device: str, budget: int) -> int:
-    """Bytes that a batch may take: what the GPU has left (torch's own cache counts as free), else the budget."""
+def free_memory(device: str, budget: int, limit: int | None = None) -> int:
+    """Bytes that a batch may take: what the GPU has left (torch's own cache counts as free), else the budget.
+
+    limit: bytes of the GPU that this process may take in all, None: no limit.
+    """
     if device != "cuda":
         return budget
     import torch
 
-    free, _ = torch.cuda.mem_get_info()
-    return int(free + torch.cuda.memory_reserved() - torch.cuda.memory_allocated())
+    taken = torch.cuda.memory_allocated()
+    free = torch.cuda.mem_get_info()[0] + torch.cuda.memory_reserved() - taken
+    return max(0, int(free if limit is None else min(free, limit - taken)))
 
 
 def clear_memory(device: str) -> None:

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from resources.gpu import UNLIMITED, GpuOptions
 from resources.imaging.alpha import Rgb
 from resources.matting.batches import Batches, Peak, Together, clear_memory, free_memory
 from resources.matting.neural import Field, stretched
-from resources.torch_runtime import Wanted, device, likely_device, require, require_operators, transformers_net
+from resources.torch_runtime import require, require_operators, transformers_net
 from resources.weights import Models, Weights
 
 _REVISION = "1"
@@ -24,13 +25,18 @@ PROCESSOR_BUDGET = 6_000_000_000
 
 
 class BiRefNetDetector:
-    """Runs the pinned code and weights in half precision on a GPU, in full precision on a processor (and says so).
+    """Runs the pinned code and weights: in half precision on a GPU, in full precision on a processor (and says so), if
+    nothing else is asked for.
 
     Code that comes with the weights is run only after every file was read and found to be what the registry pins.
     """
 
     def __init__(
-        self, weights: Weights, models: Models, wanted: Wanted = "auto", processor_budget: int = PROCESSOR_BUDGET
+        self,
+        weights: Weights,
+        models: Models,
+        gpu: GpuOptions = UNLIMITED,
+        processor_budget: int = PROCESSOR_BUDGET,
     ) -> None:
         """Loads nothing. Raises ValueError if packages or a GPU are missing that it needs."""
         require(weights.name, ("torch", "transformers", "safetensors", *weights.needs))
@@ -38,9 +44,9 @@ class BiRefNetDetector:
             require_operators(weights.name)
         self.name = weights.name
         self.revision = f"{_REVISION}.{models.identity(weights)}"
-        self.device: str = likely_device(wanted)
+        self.device: str = gpu.likely_device()
         self.notes: tuple[str, ...] = ()
-        self._weights, self._models, self._wanted = weights, models, wanted
+        self._weights, self._models, self._gpu = weights, models, gpu
         self._budget = processor_budget
         self.batches = Batches(BYTES_A_PICTURE if self.device == "cuda" else 2 * BYTES_A_PICTURE)
         self._together: Together[Field, Field] = Together(self._maps)
@@ -51,6 +57,10 @@ class BiRefNetDetector:
         with ThreadPoolExecutor(max(1, min(len(photos), os.cpu_count() or 1))) as pool:
             return self._together.ask(list(pool.map(self._input, photos)))
 
+    def close(self) -> None:
+        """Let go of the net and its memory; whoever asks again loads it again."""
+        self._net = None
+
     def _input(self, photo: Rgb) -> Field:
         side = self._weights.input.side or 0
         return stretched(photo, (side, side), self._weights.input)
@@ -58,16 +68,22 @@ class BiRefNetDetector:
     def _maps(self, inputs: Sequence[Field]) -> Iterator[Field]:
         self._load()
         yield from self.batches.run(
-            inputs, self._batch, lambda: free_memory(self.device, self._budget), lambda: clear_memory(self.device)
+            inputs,
+            self._batch,
+            lambda: free_memory(self.device, self._budget, self._gpu.memory_bytes),
+            lambda: clear_memory(self.device),
         )
 
     def _load(self) -> None:
         if self._net is not None:
             return
         self._models.verify(self._weights)
-        self.device = device(self._wanted)
-        folder, trusted = self._models.folder(self._weights), self._weights.trust_remote_code
-        self._net = transformers_net("AutoModelForImageSegmentation", folder, self.device, trust_remote_code=trusted)
+        self.device = self._gpu.device()
+        folder, dtype = self._models.folder(self._weights), self._gpu.dtype(self.device)
+        trusted = self._weights.trust_remote_code
+        self._net = transformers_net(
+            "AutoModelForImageSegmentation", folder, self.device, dtype, trust_remote_code=trusted
+        )
         self.notes = () if self.device == "cuda" else ("float32_on_cpu",)
 
     def _batch(self, inputs: Sequence[Field]) -> list[Field]:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resources.imaging.alpha import Rgb
+from resources.loaded import close
 from resources.matting.engine import EngineRun, Hypothesis, Matte, MattingEngine
 from resources.matting.gate import default_thresholds, judge_matte
 from resources.matting.neural import code_of
@@ -64,6 +65,11 @@ class Cascade:
                 break
         self.device = _device(self.engines)
         return [_kept(each) for each in turns]
+
+    def close(self) -> None:
+        """Let go of all nets; whoever asks again loads them again."""
+        for engine in self.engines:
+            close(engine)
 
 
 def _device(engines: Sequence[MattingEngine]) -> str:

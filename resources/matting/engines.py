@@ -9,11 +9,11 @@
 
 from __future__ import annotations
 
+from resources.gpu import UNLIMITED, GpuOptions
 from resources.matting.cascade import Cascade
 from resources.matting.classical import ClassicalEngine
 from resources.matting.engine import MattingEngine, Refiner
 from resources.matting.refine import EdgeRefiner
-from resources.torch_runtime import Wanted
 from resources.weights import Models, Registry
 
 OWN_EDGE = "own"
@@ -29,17 +29,17 @@ def refiner_names(registry: Registry) -> list[str]:
     return [EdgeRefiner.name, OWN_EDGE, *_names(registry, "refinement")]
 
 
-def matting_engine(name: str, models: Models, wanted: Wanted = "auto") -> MattingEngine:
+def matting_engine(name: str, models: Models, gpu: GpuOptions = UNLIMITED) -> MattingEngine:
     """The engine of that name, not loaded yet: neither torch nor onnxruntime is imported.
 
     Raises ValueError, one line that says what to do: unknown name (naming the known ones), missing packages, weights
     or GPU, a licence that was not accepted.
     """
-    engines: list[MattingEngine] = [_single(part.strip(), models, wanted) for part in name.split(",")]
+    engines: list[MattingEngine] = [_single(part.strip(), models, gpu) for part in name.split(",")]
     return engines[0] if len(engines) == 1 else Cascade(engines)
 
 
-def _single(name: str, models: Models, wanted: Wanted) -> MattingEngine:
+def _single(name: str, models: Models, gpu: GpuOptions) -> MattingEngine:
     detector_name, _, refiner_name = name.partition("+")
     if detector_name == ClassicalEngine.name and not refiner_name:
         return ClassicalEngine()
@@ -53,13 +53,13 @@ def _single(name: str, models: Models, wanted: Wanted) -> MattingEngine:
     if weights.runtime == "onnx":
         from resources.matting.onnx_saliency import OnnxDetector
 
-        return NeuralEngine(OnnxDetector(weights, models), _refiner(refiner_name, models, wanted), name)
+        return NeuralEngine(OnnxDetector(weights, models), _refiner(refiner_name, models, gpu), name)
     from resources.matting.birefnet import BiRefNetDetector
 
-    return NeuralEngine(BiRefNetDetector(weights, models, wanted), _refiner(refiner_name, models, wanted), name)
+    return NeuralEngine(BiRefNetDetector(weights, models, gpu), _refiner(refiner_name, models, gpu), name)
 
 
-def _refiner(name: str, models: Models, wanted: Wanted) -> Refiner | None:
+def _refiner(name: str, models: Models, gpu: GpuOptions) -> Refiner | None:
     if name in ("", EdgeRefiner.name):
         return EdgeRefiner()
     if name == OWN_EDGE:
@@ -68,7 +68,7 @@ def _refiner(name: str, models: Models, wanted: Wanted) -> Refiner | None:
         raise ValueError(f"there is no refiner {name!r}; known: {', '.join(refiner_names(models.registry))}")
     from resources.matting.vitmatte import ViTMatteRefiner
 
-    return ViTMatteRefiner(models.ready(name), models, wanted)
+    return ViTMatteRefiner(models.ready(name), models, gpu)
 
 
 def _names(registry: Registry, job: str) -> list[str]:

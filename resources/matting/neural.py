@@ -12,6 +12,7 @@ from PIL import Image
 
 from resources.imaging.alpha import Alpha, Rgb
 from resources.imaging.colour import reduced
+from resources.loaded import close
 from resources.matting.edge_cases import edge_case_measures
 from resources.matting.engine import EngineRun, Hypothesis, Mask, Matte, Refiner
 from resources.matting.gate import default_thresholds, judge_matte
@@ -69,6 +70,11 @@ class NeuralEngine:
         maps = self.detector.saliency(photos)
         self.device = self.detector.device
         return [self._matte(photo, found) for photo, found in zip(photos, maps, strict=True)]
+
+    def close(self) -> None:
+        """Let go of the nets; whoever asks again loads them again."""
+        close(self.detector)
+        close(self.refiner)
 
     def _matte(self, photo: Rgb, saliency: Field) -> Matte:
         mask = _mask(saliency, reduced(photo, _SIDE_OF_MASK).shape[:2])

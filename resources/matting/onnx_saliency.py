@@ -45,6 +45,10 @@ class OnnxDetector:
             self._load()
             return [self._map(photo) for photo in photos]
 
+    def close(self) -> None:
+        """Let go of the net; whoever asks again loads it again."""
+        self._session = None
+
     def _load(self) -> None:
         if self._session is not None:
             return

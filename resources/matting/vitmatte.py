@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from resources.gpu import UNLIMITED, GpuOptions
 from resources.imaging.alpha import UNKNOWN, Alpha, Rgb, trimap
 from resources.matting.batches import Batches, Peak, clear_memory, free_memory
 from resources.matting.engine import Mask
 from resources.matting.neural import Field, normalised
 from resources.matting.shapes import resize_mask
-from resources.torch_runtime import Wanted, device, likely_device, require, transformers_net
+from resources.torch_runtime import require, transformers_net
 from resources.weights import Models, Weights
 
 _REVISION = "1"
@@ -44,14 +45,19 @@ class ViTMatteRefiner:
     """Draws alpha in a band around the mask's outline; outside of it the mask stands. Serves several threads."""
 
     def __init__(
-        self, weights: Weights, models: Models, wanted: Wanted = "auto", tile: int = TILE, overlap: int = OVERLAP
+        self,
+        weights: Weights,
+        models: Models,
+        gpu: GpuOptions = UNLIMITED,
+        tile: int = TILE,
+        overlap: int = OVERLAP,
     ) -> None:
         """Loads nothing. tile, overlap: px. Raises ValueError if packages or a GPU are missing that it needs."""
         require(weights.name, ("torch", "transformers", "safetensors", *weights.needs))
         self.name = weights.name
         self.revision = f"{_REVISION}.{models.identity(weights)}"
-        self.device: str = likely_device(wanted)
-        self._weights, self._models, self._wanted = weights, models, wanted
+        self.device: str = gpu.likely_device()
+        self._weights, self._models, self._gpu = weights, models, gpu
         self._tile, self._overlap = tile, overlap
         self._batches = Batches(_BYTES_A_TILE)
         self._lock = threading.Lock()
@@ -78,13 +84,17 @@ class ViTMatteRefiner:
         out[band] = np.rint(255 * np.clip(drawn[band] / weight[band], 0, 1)).astype(np.uint8)
         return out
 
+    def close(self) -> None:
+        """Let go of the net and its memory; whoever asks again loads it again."""
+        self._net = None
+
     def _alphas(self, photo: Rgb, known: Trimap, tiles: Sequence[Tile]) -> Iterator[Field]:
         with self._lock:
             self._load()
             yield from self._batches.run(
                 tiles,
                 lambda batch: self._batch([self._input(photo, known, tile) for tile in batch]),
-                lambda: free_memory(self.device, _PROCESSOR_BUDGET),
+                lambda: free_memory(self.device, _PROCESSOR_BUDGET, self._gpu.memory_bytes),
                 lambda: clear_memory(self.device),
             )
 
@@ -92,8 +102,9 @@ class ViTMatteRefiner:
         if self._net is not None:
             return
         self._models.verify(self._weights)
-        self.device = device(self._wanted)
-        self._net = transformers_net("VitMatteForImageMatting", self._models.folder(self._weights), self.device)
+        self.device = self._gpu.device()
+        folder, dtype = self._models.folder(self._weights), self._gpu.dtype(self.device)
+        self._net = transformers_net("VitMatteForImageMatting", folder, self.device, dtype)
 
     def _input(self, photo: Rgb, known: Trimap, tile: Tile) -> Field:
         """4xHxW float32: normalised colours and the trimap as 0..1."""

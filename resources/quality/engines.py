@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from resources.gpu import UNLIMITED, GpuOptions
 from resources.quality.ranking import HeuristicRanker, Ranker
 from resources.quality.witness import Witness
-from resources.torch_runtime import Wanted
 from resources.weights import Job, Models, Registry
 
 TEXT = "text"
@@ -16,7 +16,7 @@ def ranker_names(registry: Registry) -> list[str]:
     return [HeuristicRanker.name, *_names(registry, "ranking")]
 
 
-def ranking_engine(name: str, models: Models, wanted: Wanted = "auto") -> Ranker:
+def ranking_engine(name: str, models: Models, gpu: GpuOptions = UNLIMITED) -> Ranker:
     """The ranker of that name, not loaded yet.
 
     Raises ValueError, one line that says what to do: unknown name, missing packages, weights or GPU, a licence that
@@ -28,7 +28,7 @@ def ranking_engine(name: str, models: Models, wanted: Wanted = "auto") -> Ranker
         raise ValueError(f"there is no ranking {name!r}; known: {', '.join(ranker_names(models.registry))}")
     from resources.quality.prompt_ranking import PromptRanker
 
-    return PromptRanker(models.ready(name), models, wanted)
+    return PromptRanker(models.ready(name), models, gpu)
 
 
 def witness_names(registry: Registry) -> list[str]:
@@ -36,15 +36,15 @@ def witness_names(registry: Registry) -> list[str]:
     return [TEXT, *_names(registry, "likeness")]
 
 
-def judge_witnesses(names: str, models: Models, wanted: Wanted = "auto") -> tuple[Witness, ...]:
+def judge_witnesses(names: str, models: Models, gpu: GpuOptions = UNLIMITED) -> tuple[Witness, ...]:
     """The witnesses named in a list with commas, not loaded yet; "" and "none" are nobody. Errors: as above."""
     listed = dict.fromkeys(name.strip() for name in names.split(",") if name.strip())
     if list(listed) == [NOBODY]:
         return ()
-    return tuple(_witness(name, models, wanted) for name in listed)
+    return tuple(_witness(name, models, gpu) for name in listed)
 
 
-def _witness(name: str, models: Models, wanted: Wanted) -> Witness:
+def _witness(name: str, models: Models, gpu: GpuOptions) -> Witness:
     if name == TEXT:
         from resources.quality.printed_text import PrintedText
 
@@ -54,7 +54,7 @@ def _witness(name: str, models: Models, wanted: Wanted) -> Witness:
         raise ValueError(f"there is no witness {name!r}; known: {known}")
     from resources.quality.patch_likeness import PatchLikeness
 
-    return PatchLikeness(models.ready(name), models, wanted)
+    return PatchLikeness(models.ready(name), models, gpu)
 
 
 def _names(registry: Registry, job: Job) -> list[str]:

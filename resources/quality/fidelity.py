@@ -15,14 +15,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from resources.imaging.harmonise import MOST_AB_SHIFT, MOST_DELTA_E, UNTOUCHED, Harmony, beyond_ring, with_gain
+from resources.imaging.harmonise import MOST_AB_SHIFT, MOST_DELTA_E, UNTOUCHED, Harmony, as_harmonised, beyond_ring
 from resources.quality.appearance import MIN_PIXELS, Appearance, compare, interior
 from resources.quality.growth import growth
 from resources.quality.registration import Aligned, NotFound, Registration, align, register
 from resources.quality.rules import findings, verdict_on
 from resources.quality.thresholds import FidelityThresholds, shipped_thresholds
-from resources.quality.witness import Sight, Witness
-from resources.scenes.engine import Placement, on_canvas, product_box, scaled_product
+from resources.quality.witness import Finding, Sight, Witness
+from resources.scenes.engine import Placement, on_canvas, product_box, scaled_product, scaled_size
 from resources.verdicts import Decision, Measure, Verdict, measure
 
 U8 = NDArray[np.uint8]
@@ -51,8 +51,8 @@ def judge(
     original_rgb: HxWx3 uint8 (with a placement: the cut-out's own colours). matte_alpha: HxW uint8. final_rgb: any
     size. placement: where the cut-out was put, or None to find it. backdrop: the final picture's scene without the
     product, if known; growth of the product is then measured against it. harmony: what was done to the colours of a
-    product that was put down by us; beside that and the ring of light no pixel may differ. witnesses: heard too where
-    the placement is not known. The score is 0 to 1, at least 0.5 exactly when accepted.
+    product that was put down by us; beside that and the ring of light no pixel may differ. witnesses: heard too. The
+    score is 0 to 1, at least 0.5 exactly when accepted.
     ValueError if photo and matte differ in size, or a known placement does not touch the picture.
     """
     if original_rgb.shape[:2] != matte_alpha.shape:
@@ -62,7 +62,7 @@ def judge(
         return _unjudged("no_product", "The matte is empty: there is no product to compare.", _HINT_MATTE)
     if placement is not None:
         done = harmony or UNTOUCHED
-        return _judge_placed(original_rgb, matte_alpha, final_rgb, placement, limits, backdrop, done)
+        return _judge_placed(original_rgb, matte_alpha, final_rgb, placement, limits, backdrop, done, witnesses)
     return _judge_found(original_rgb, matte_alpha, final_rgb, limits, backdrop, witnesses)
 
 
@@ -91,6 +91,7 @@ def _judge_placed(
     limits: FidelityThresholds,
     backdrop: U8 | None,
     harmony: Harmony,
+    witnesses: Sequence[Witness],
 ) -> Verdict:
     product = scaled_product(np.dstack([rgb, alpha]), placement.scale)
     layer = on_canvas(product, placement, final.shape[1::-1])
@@ -100,13 +101,29 @@ def _judge_placed(
     if np.count_nonzero(solid) < MIN_PIXELS:
         return _unjudged("solid_pixels", *_TOO_THIN, value=float(np.count_nonzero(solid)))
     kept = beyond_ring(solid, harmony.ring)
-    changed = float(np.any(with_gain(layer[..., :3], harmony.gain) != final, axis=2)[kept].mean())
+    changed = float(np.any(as_harmonised(layer, harmony) != final, axis=2)[kept].mean())
     pair = _placed_pair(layer, final)
     same = changed == 0 and harmony == UNTOUCHED
     values = {"exact_pixels": changed, **asdict(Appearance() if same else compare(pair))}
     values |= growth(pair, _placed_pair(layer, backdrop).shown if backdrop is not None else None)
     own_limits = limits if harmony == UNTOUCHED else _harmonised(limits)
-    return verdict_on(findings(values, own_limits, _known_scene(backdrop)), [measure("edge_halo", values["edge_halo"])])
+    said = _heard(witnesses, Sight(rgb, alpha, final, _as_found(alpha, placement)))
+    facts = [measure("edge_halo", values["edge_halo"])]
+    return verdict_on([*findings(values, own_limits, _known_scene(backdrop)), *said], facts)
+
+
+def _heard(witnesses: Sequence[Witness], sight: Sight) -> list[Finding]:
+    return [finding for one in witnesses for finding in one.look(sight)]
+
+
+def _as_found(alpha: U8, placement: Placement) -> Registration:
+    """Where a product lies that we put down ourselves: the map that its resizing makes, pixel centres onto centres."""
+    box = product_box(alpha)
+    width, height = scaled_size(box, placement.scale)
+    kx, ky = width / box.width, height / box.height
+    x = placement.left - 0.5 + kx * (0.5 - box.left)
+    y = placement.top - 0.5 + ky * (0.5 - box.top)
+    return Registration(np.array([[kx, 0, x], [0, ky, y]], np.float64), "placement", correlation=1.0, inliers=0)
 
 
 def _harmonised(limits: FidelityThresholds) -> FidelityThresholds:
@@ -140,7 +157,7 @@ def _judge_found(
         return _unjudged("solid_pixels", *_TOO_THIN, value=float(solid))
     behind = align(rgb, alpha, backdrop, found, _SIDE, _MARGIN).shown if backdrop is not None else None
     values = {**_shape(alpha, found, pair), **asdict(compare(pair)), **growth(pair, behind)}
-    said = [finding for one in witnesses for finding in one.look(Sight(rgb, alpha, final, found))]
+    said = _heard(witnesses, Sight(rgb, alpha, final, found))
     facts = [*_facts(found), measure("residual", _residual(pair)), measure("edge_halo", values["edge_halo"])]
     return verdict_on([*findings(values, limits, _doubts(found, backdrop)), *said], facts)
 

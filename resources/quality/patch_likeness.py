@@ -14,11 +14,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from resources.gpu import UNLIMITED, GpuOptions
 from resources.matting.batches import Batches, Peak, Together, clear_memory, free_memory
 from resources.matting.neural import normalised
 from resources.quality.registration import Aligned, align
 from resources.quality.witness import Finding, Sight
-from resources.torch_runtime import Wanted, device, likely_device, require, transformers_net
+from resources.torch_runtime import require, transformers_net
 from resources.verdicts import measure
 from resources.weights import Input, Models, Weights
 
@@ -44,14 +45,15 @@ Pair = tuple[F32, F32]
 class PatchLikeness:
     """Cosine similarity of the patch tokens of the photo's product and of what the final shows in its place.
 
-    Runs in half precision on a GPU, in full precision on a processor; loaded on first use, may serve several threads.
+    Runs in half precision on a GPU, in full precision on a processor, if nothing else is asked for; loaded on first
+    use, may serve several threads.
     """
 
     def __init__(
         self,
         weights: Weights,
         models: Models,
-        wanted: Wanted = "auto",
+        gpu: GpuOptions = UNLIMITED,
         *,
         mean_at_least: float = MEAN_AT_LEAST,
         worst_at_least: float = WORST_AT_LEAST,
@@ -62,10 +64,10 @@ class PatchLikeness:
         """
         require(weights.name, ("torch", "transformers", "safetensors", *weights.needs))
         self.name = weights.name
-        self.device: str = likely_device(wanted)
+        self.device: str = gpu.likely_device()
         self._revision = f"{_REVISION}.{models.identity(weights)}:{mean_at_least:g}:{worst_at_least:g}"
         self._mean, self._worst = mean_at_least, worst_at_least
-        self._weights, self._models, self._wanted = weights, models, wanted
+        self._weights, self._models, self._gpu = weights, models, gpu
         self._batches = Batches(_BYTES_A_PAIR)
         self._together: Together[Pair, F32] = Together(self._similarities)
         self._net: Any = None
@@ -97,6 +99,10 @@ class PatchLikeness:
             Finding(measure("patch_likeness_worst", worst, at_least=self._worst), "review"),
         ]
 
+    def close(self) -> None:
+        """Let go of the net and its memory; whoever asks again loads it again."""
+        self._net = None
+
     def _input(self, picture: U8) -> F32:
         return _as_input(picture, self._weights.input)
 
@@ -105,7 +111,7 @@ class PatchLikeness:
         yield from self._batches.run(
             pairs,
             self._batch,
-            lambda: free_memory(self.device, _PROCESSOR_BUDGET),
+            lambda: free_memory(self.device, _PROCESSOR_BUDGET, self._gpu.memory_bytes),
             lambda: clear_memory(self.device),
         )
 
@@ -113,8 +119,9 @@ class PatchLikeness:
         if self._net is not None:
             return
         self._models.verify(self._weights)
-        self.device = device(self._wanted)
-        self._net = transformers_net("Dinov2Model", self._models.folder(self._weights), self.device)
+        self.device = self._gpu.device()
+        folder, dtype = self._models.folder(self._weights), self._gpu.dtype(self.device)
+        self._net = transformers_net("Dinov2Model", folder, self.device, dtype)
 
     def _batch(self, pairs: Sequence[Pair]) -> list[F32]:
         """For each pair a map of cosines, one a patch."""

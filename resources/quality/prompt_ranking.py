@@ -16,12 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from resources.gpu import UNLIMITED, GpuOptions
 from resources.matting.batches import Batches, Peak, Together, clear_memory, free_memory
 from resources.matting.neural import normalised
 from resources.quality.ranking import HeuristicRanker, Ranking, accepted_parts, ordered, weighted
 from resources.scenes.engine import Candidate
 from resources.scenes.templates import SceneTemplate
-from resources.torch_runtime import Wanted, device, ensure_torchvision, likely_device, require
+from resources.torch_runtime import ensure_torchvision, require
 from resources.verdicts import Verdict
 from resources.weights import Input, Models, Weights, WeightsError
 
@@ -36,22 +37,25 @@ _LEAST_SPREAD = 0.002
 _BYTES_A_PICTURE = 60_000_000
 _PROCESSOR_BUDGET = 2_000_000_000
 
+# What open_clip calls them.
+_PRECISIONS = {"torch.float32": "fp32", "torch.float16": "fp16", "torch.bfloat16": "bf16"}
+
 Asked = tuple[str, F32]
 
 
 class PromptRanker:
     """The heuristic, and the likeness of picture and words; loaded on first use, may serve several threads.
 
-    Runs in half precision on a GPU, in full precision on a processor.
+    Runs in half precision on a GPU, in full precision on a processor, if nothing else is asked for.
     """
 
-    def __init__(self, weights: Weights, models: Models, wanted: Wanted = "auto") -> None:
+    def __init__(self, weights: Weights, models: Models, gpu: GpuOptions = UNLIMITED) -> None:
         """Loads nothing. Raises ValueError if packages or a GPU are missing that it needs."""
         require(weights.name, ("torch", "open_clip", "torchvision", "safetensors", *weights.needs))
         self.name = weights.name
         self.revision = f"{_REVISION}.{HeuristicRanker.revision}.{models.identity(weights)}"
-        self.device: str = likely_device(wanted)
-        self._weights, self._models, self._wanted = weights, models, wanted
+        self.device: str = gpu.likely_device()
+        self._weights, self._models, self._gpu = weights, models, gpu
         self._batches = Batches(_BYTES_A_PICTURE)
         self._together: Together[Asked, float] = Together(self._cosines)
         self._words: dict[str, Any] = {}
@@ -79,6 +83,11 @@ class PromptRanker:
             [(prompt, self._input(picture)) for picture, prompt in zip(pictures, prompts, strict=True)]
         )
 
+    def close(self) -> None:
+        """Let go of the net and its memory; whoever asks again loads it again."""
+        self._net = None
+        self._words.clear()
+
     def _input(self, picture: U8) -> F32:
         return square_input(picture, self._weights.input)
 
@@ -87,7 +96,7 @@ class PromptRanker:
         yield from self._batches.run(
             asked,
             self._batch,
-            lambda: free_memory(self.device, _PROCESSOR_BUDGET),
+            lambda: free_memory(self.device, _PROCESSOR_BUDGET, self._gpu.memory_bytes),
             lambda: clear_memory(self.device),
         )
 
@@ -105,11 +114,11 @@ class PromptRanker:
             raise WeightsError(
                 f"{self.name}: architecture {architecture!r} found, one of open_clip's with its own tokenizer expected"
             )
-        self.device = device(self._wanted)
+        self.device = self._gpu.device()
         self._net = open_clip.create_model(
             architecture,
             pretrained=str(self._models.folder(self._weights) / self._weights.files[0].name),
-            precision="fp16" if self.device == "cuda" else "fp32",
+            precision=_PRECISIONS[str(self._gpu.dtype(self.device))],
             device=self.device,
         ).eval()
         self._tokens = open_clip.get_tokenizer(architecture)
@@ -118,7 +127,7 @@ class PromptRanker:
         import torch
 
         with torch.inference_mode(), Peak(self.device) as peak:
-            dtype = torch.float16 if self.device == "cuda" else torch.float32
+            dtype = self._gpu.dtype(self.device)
             batch = torch.from_numpy(np.stack([pixels for _, pixels in asked])).to(self.device, dtype)
             pictures = torch.nn.functional.normalize(self._net.encode_image(batch).float(), dim=-1)
             words = torch.stack([self._words_of(prompt) for prompt, _ in asked])

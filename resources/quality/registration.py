@@ -31,9 +31,9 @@ _RATIO = 0.8  # Lowe's ratio test
 class Registration:
     """Where a product was found.
 
-    matrix: 2x3, original pixels to final pixels. method: "features" or "template". correlation: -1 to 1, of the two
-    products after refinement. inliers: features that agree (0 for "template"). twins: features that agree on a second
-    place beside this one, as a share of those.
+    matrix: 2x3, original pixels to final pixels. method: "features", "template", or "placement" where we put it.
+    correlation: -1 to 1, of the two products after refinement. inliers: features that agree (only for "features").
+    twins: features that agree on a second place beside this one, as a share of those.
     """
 
     matrix: F64

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any
 
 import cv2
@@ -78,7 +77,7 @@ class StudioEngine:
     def backdrop(self, job: SceneJob) -> U8:
         """The scene of `compose(job)` without product and shadow, with its mirror image and the same grain."""
         plan = plan_picture(job)
-        layer = _layer(job, plan)
+        layer = layer_of(job, plan)
         scene = plan.view.crop(picture_of(plan.plate.name))
         levels = _levels(scene, np.ones((8, 8, 3), np.float32), _mirror(layer, plan))
         return _finished(levels, layer, plan)[0]
@@ -86,10 +85,8 @@ class StudioEngine:
 
 def _compose(job: SceneJob) -> Candidate:
     plan = plan_picture(job)
-    layer = _layer(job, plan)
-    scene = plan.view.crop(picture_of(plan.plate.name))
-    levels = _levels(scene, light_left(layer[..., 3], plan), _mirror(layer, plan))
-    background, notes = _finished(levels, layer, plan)
+    layer = layer_of(job, plan)
+    background, notes = set_around(layer, plan)
     box = product_box(layer[..., 3]).grown(_AROUND, job.size)
     part = np.ascontiguousarray(box.of(layer))
     harmony = UNTOUCHED
@@ -101,8 +98,19 @@ def _compose(job: SceneJob) -> Candidate:
     return Candidate(picture, layer[..., 3], plan.placement, (*plan.notes, *notes), harmony, _facts(plan, harmony))
 
 
-def _layer(job: SceneJob, plan: Plan) -> U8:
+def layer_of(job: SceneJob, plan: Plan) -> U8:
+    """The product where the plan puts it, alone on a canvas of the job's size: HxWx4 uint8, its own colours."""
     return on_canvas(scaled_product(job.cutout, plan.placement.scale), plan.placement, job.size)
+
+
+def set_around(layer: U8, plan: Plan) -> tuple[U8, tuple[str, ...]]:
+    """The plan's set as it looks with the product in it, but without the product; HxWx3 uint8, and notes.
+
+    layer: as `layer_of` gives it; it casts its shadow and its mirror image.
+    """
+    scene = plan.view.crop(picture_of(plan.plate.name))
+    levels = _levels(scene, light_left(layer[..., 3], plan), _mirror(layer, plan))
+    return _finished(levels, layer, plan)
 
 
 def _facts(plan: Plan, harmony: Harmony) -> dict[str, object]:
@@ -113,7 +121,7 @@ def _facts(plan: Plan, harmony: Harmony) -> dict[str, object]:
         "mirrored": view.mirrored,
         "shown": {"left": round(view.left, 4), "top": round(view.top, 4), "span": round(view.span, 4)},
         "light": {"azimuth": -light.azimuth if view.mirrored else light.azimuth, "elevation": light.elevation},
-        "harmony": asdict(harmony),
+        "harmony": harmony.as_dict(),
     }
 
 
@@ -129,10 +137,20 @@ def light_left(alpha: U8, plan: Plan) -> F32:
     key, sky = key * fade * _KEY, enlarged(sky, small) * fade * _OCCLUSION
     left = ambient * (1 - sky)[..., None] + (1 - ambient) * (1 - key)[..., None]
     if plan.plate.kind == "floor":
-        half = _shrunk(alpha, _CRISP)
-        touch = enlarged(contact_shadow(half, _unit(half)), small)
-        left *= (1 - _CONTACT * touch)[..., None]
+        left *= enlarged(_contact_left(alpha), small)[..., None]
     return left
+
+
+def contact_left(alpha: U8, plan: Plan) -> F32:
+    """The share of light, linear, that the line where a standing product meets the floor leaves; of alpha's size."""
+    if plan.plate.kind != "floor":
+        return np.ones(alpha.shape, np.float32)
+    return enlarged(_contact_left(alpha), alpha.shape)
+
+
+def _contact_left(alpha: U8) -> F32:
+    half = _shrunk(alpha, _CRISP)
+    return 1 - _CONTACT * contact_shadow(half, _unit(half))
 
 
 def blocked_light(alpha: U8, plan: Plan) -> tuple[F32, F32]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from resources.torch_runtime import Wanted
+from resources.gpu import UNLIMITED, GpuOptions
 from resources.upscaling.lanczos import LanczosUpscaler
 from resources.upscaling.upscaler import Upscaler
 from resources.weights import Models, Registry
@@ -13,7 +13,7 @@ def upscaler_names(registry: Registry) -> list[str]:
     return [LanczosUpscaler.name, *sorted(name for name, weights in registry.items() if weights.job == "upscaling")]
 
 
-def upscaler(name: str, models: Models, wanted: Wanted = "auto") -> Upscaler:
+def upscaler(name: str, models: Models, gpu: GpuOptions = UNLIMITED) -> Upscaler:
     """The upscaler of that name, not loaded yet.
 
     Raises ValueError, one line that says what to do: unknown name, missing packages, weights or GPU, a licence that
@@ -26,4 +26,4 @@ def upscaler(name: str, models: Models, wanted: Wanted = "auto") -> Upscaler:
         raise ValueError(f"there is no upscaler {name!r}; known: {', '.join(known)}")
     from resources.upscaling.swin2sr import Swin2SRUpscaler
 
-    return Swin2SRUpscaler(models.ready(name), models, wanted)
+    return Swin2SRUpscaler(models.ready(name), models, gpu)

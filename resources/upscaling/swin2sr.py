@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from resources.gpu import UNLIMITED, GpuOptions
 from resources.imaging.colour import resize_rgb
 from resources.matting.batches import Batches, Peak, clear_memory, free_memory
 from resources.matting.neural import normalised
 from resources.matting.vitmatte import Tile, feather
-from resources.torch_runtime import Wanted, device, likely_device, require, transformers_net
+from resources.torch_runtime import require, transformers_net
 from resources.transient import is_out_of_memory
 from resources.upscaling.lanczos import enlarged
 from resources.upscaling.likeness import ANSWER_AT_MOST, FACTOR, KEPT_AT_MOST, kept_to_photo
@@ -42,7 +43,12 @@ class Swin2SRUpscaler:
     """
 
     def __init__(
-        self, weights: Weights, models: Models, wanted: Wanted = "auto", tile: int = TILE, overlap: int = OVERLAP
+        self,
+        weights: Weights,
+        models: Models,
+        gpu: GpuOptions = UNLIMITED,
+        tile: int = TILE,
+        overlap: int = OVERLAP,
     ) -> None:
         """Loads nothing. tile, overlap: px of the photo, multiples of 8.
 
@@ -50,9 +56,9 @@ class Swin2SRUpscaler:
         """
         require(weights.name, ("torch", "transformers", "safetensors", *weights.needs))
         self.name = weights.name
-        self.device: str = likely_device(wanted)
+        self.device: str = gpu.likely_device()
         self.revision = f"{_REVISION}.{models.identity(weights)}:{ANSWER_AT_MOST:g}:{KEPT_AT_MOST:g}"
-        self._weights, self._models, self._wanted = weights, models, wanted
+        self._weights, self._models, self._gpu = weights, models, gpu
         self._tile, self._overlap = tile, overlap
         self._batches = Batches(_BYTES_A_TILE)
         self._lock = threading.Lock()
@@ -72,6 +78,10 @@ class Swin2SRUpscaler:
             return enlarged(rgb, size), (f"{said}_refused: {problem}; enlarged by lanczos",)
         notes = (f"enlarged_by_{said}", *(["float32_on_cpu"] if self.device == "cpu" else []))
         return resize_rgb(twice, size), notes
+
+    def close(self) -> None:
+        """Let go of the net and its memory; whoever asks again loads it again."""
+        self._net = None
 
     def _answer(self, rgb: U8) -> F32:
         """What the net says, 2Hx2Wx3, around 0 to 255. Out of memory: again with tiles of half the side, for good."""
@@ -109,7 +119,7 @@ class Swin2SRUpscaler:
         return self._batches.run(
             tiles,
             lambda batch: self._batch([padded[tile.rows, tile.columns] for tile in batch]),
-            lambda: free_memory(self.device, _PROCESSOR_BUDGET),
+            lambda: free_memory(self.device, _PROCESSOR_BUDGET, self._gpu.memory_bytes),
             lambda: clear_memory(self.device),
         )
 
@@ -117,8 +127,9 @@ class Swin2SRUpscaler:
         if self._net is not None:
             return
         self._models.verify(self._weights)
-        self.device = device(self._wanted)
-        net = transformers_net("Swin2SRForImageSuperResolution", self._models.folder(self._weights), self.device)
+        self.device = self._gpu.device()
+        folder, dtype = self._models.folder(self._weights), self._gpu.dtype(self.device)
+        net = transformers_net("Swin2SRForImageSuperResolution", folder, self.device, dtype)
         if net.config.upscale != FACTOR:
             raise ValueError(f"weights {self.name} enlarge {net.config.upscale} times, {FACTOR} times expected")
         self._net = net

@@ -212,3 +212,44 @@ def test_a_crop_that_a_template_is_not_composed_for_is_refused(monkeypatch: pyte
     assert Scene(template="frost", crop="square").name == "frost-square"
     with pytest.raises(ValueError, match="frost is not composed for landscape, choose portrait, square"):
         Scene(template="frost", crop="landscape")
+
+
+CLOUD = {"cloud": ["away"], "budget_usd": 5}
+
+
+def test_routing_names_engines_and_a_budget() -> None:
+    routing = campaign(routing={"policy": "cloud_first", **CLOUD, "last_resort": True}).routing
+    assert routing is not None
+    assert (routing.policy, routing.cloud, routing.last_resort) == ("cloud_first", ["away"], True)
+    assert routing.budget_usd == 5
+
+
+def test_premium_products_have_a_policy_of_their_own() -> None:
+    premium = {"select": {"tier": ["gold", "platinum"]}, "policy": "cloud_first"}
+    routing = campaign(routing={"policy": "studio_only", **CLOUD, "premium": premium}).routing
+    assert routing is not None
+    assert routing.policies == ("studio_only", "cloud_first")
+    assert routing.policy_for(Product("mug", extra={"tier": " Gold "})) == "cloud_first"
+    assert routing.policy_for(Product("mug", extra={"tier": "basic"})) == "studio_only"
+    assert routing.policy_for(Product("mug")) == "studio_only"
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ("routing: {cloud: [away]}", "say how much in budget_usd"),
+        ("routing: {policy: cloud_first}", "cloud_first needs engines in cloud"),
+        ("routing: {premium: {select: {tier: gold}, policy: cloud_first}}", "cloud_first needs engines in cloud"),
+        ("routing: {premium: {select: {}, policy: local_first}}", "routing.premium.select"),
+        ("routing: {cloud: [away, away], budget_usd: 1}", "listed twice"),
+        ("routing: {cloud: [away], budget_usd: 0}", "routing.budget_usd"),
+        ("routing: {cloud: [away], budget_usd: .inf}", "routing.budget_usd"),
+        ("routing: {cloud: [away], budget_usd: .nan}", "routing.budget_usd"),
+        ("routing: {cloud: ['../x'], budget_usd: 1}", "routing.cloud.0"),
+        ("routing: {policy: cheapest}", "routing.policy"),
+        ("routing: {overflow: 0}", "routing.overflow"),
+        ("engine: studio\nrouting: {policy: local_first}", "engine and routing are both given"),
+    ],
+)
+def test_routing_that_makes_no_sense_is_told(tmp_path: Path, lines: str, said: str) -> None:
+    assert said in one(tmp_path, f"{GOOD}{lines}\n")

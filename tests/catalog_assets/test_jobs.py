@@ -93,6 +93,7 @@ def test_reports_have_no_dependency_into_the_lines_and_run_alone(tmp_path: Path,
         "gallery",
         "catalog_overview",
         "manifests",
+        "cost_report",
     }
     assert all(not list(spec.deps) for spec in reports)
 

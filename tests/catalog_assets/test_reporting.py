@@ -32,7 +32,7 @@ def record(name: str, verdict: Verdict | None) -> Record:
 
 def result(*verdicts: Verdict | None) -> StageResult:
     records = [record(f"main.scene{number}", verdict) for number, verdict in enumerate(verdicts)]
-    return summarise("scored_finals", "mug", records, fresh=True, rejection=BAD.rejection("scored_finals"))
+    return summarise("scored_finals", "mug", records, before=(), rejection=BAD.rejection("scored_finals"))
 
 
 def test_every_number_of_the_worst_scene_is_under_its_own_name() -> None:

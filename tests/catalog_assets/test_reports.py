@@ -19,7 +19,7 @@ from resources.verdicts import NEEDS_REVIEW, Rejection
 from tests.catalog_assets.shop import Shop, campaigns
 from tests.catalog_assets.test_gallery import HOSTILE
 
-NAMES = ("quarantine", "review", "gallery", "catalog_overview", "manifests")
+NAMES = ("quarantine", "review", "gallery", "catalog_overview", "manifests", "cost_report")
 
 
 @pytest.fixture
@@ -148,6 +148,7 @@ def test_broken_inputs_show_in_checks_and_stop_no_report(shop: Shop) -> None:
         "marketplaces_valid": (True, "ERROR"),
         "catalog_csv_valid": (False, "WARN"),
         "uploads_usable": (False, "WARN"),
+        "books_readable": (True, "WARN"),
     }
     listed = {name: str(check.metadata["list"].value) for name, check in reports.checks.items() if not check.passed}
     assert "x.yaml" in listed["campaigns_valid"].replace("&#45;", "-")

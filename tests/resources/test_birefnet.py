@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from resources.gpu import GpuOptions
 from resources.matting.batches import Batches, Together
 from resources.matting.birefnet import BiRefNetDetector
 from resources.matting.engines import engine_names, matting_engine, refiner_names
@@ -248,10 +249,10 @@ def test_missing_packages_and_a_missing_gpu_are_one_clear_line(tiny_models: Mode
     with pytest.raises(ValueError, match=r"tiny-net needs surely_not_installed.*pip install \.\[gpu\]"):
         matting_engine("tiny-net", models)
     with pytest.raises(ValueError, match="device 'tpu' found, one of auto, cuda, cpu expected"):
-        matting_engine("tiny-net", tiny_models, "tpu")  # type: ignore[arg-type]
+        matting_engine("tiny-net", tiny_models, GpuOptions("tpu"))  # type: ignore[arg-type]
     if likely_device("auto") == "cpu":
         with pytest.raises(ValueError, match=r"a GPU is asked for, but .*CATALOG_DEVICE=cpu"):
-            matting_engine("tiny-net", tiny_models, "cuda")
+            matting_engine("tiny-net", tiny_models, GpuOptions("cuda"))
 
 
 def test_unknown_engines_and_refiners_are_answered_with_the_known_ones(tiny_models: Models) -> None:

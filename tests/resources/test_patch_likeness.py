@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
+from resources.gpu import GpuOptions
 from resources.quality.engines import judge_witnesses
 from resources.quality.fidelity import judge
 from resources.quality.patch_likeness import PatchLikeness
@@ -18,6 +19,8 @@ from resources.quality.witness import Sight
 from resources.weights import Models
 from tests.nets import make_dinov2, models_of
 from tests.resources.printed_box import box_photo, in_scene
+
+CPU = GpuOptions("cpu")
 
 # What a batch may move a cosine by, in full precision.
 SAME = 1e-5
@@ -35,7 +38,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Models:
 
 @pytest.fixture(scope="module")
 def witness(models: Models) -> PatchLikeness:
-    return PatchLikeness(models.entry("tiny-dino"), models, "cpu")
+    return PatchLikeness(models.entry("tiny-dino"), models, CPU)
 
 
 def sight(final: np.ndarray, photo: np.ndarray = PHOTO, matte: np.ndarray = MATTE, scale: float = SCALE) -> Sight:
@@ -103,7 +106,7 @@ def test_the_scene_around_the_product_says_nothing(witness: PatchLikeness) -> No
 
 def test_one_sight_gives_one_answer_alone_or_in_a_crowd(models: Models, witness: PatchLikeness) -> None:
     sights = [sight(honest()), sight(damaged()), sight(honest(0.6), scale=0.6)] * 2
-    alone = [likeness(PatchLikeness(models.entry("tiny-dino"), models, "cpu"), seen) for seen in sights[:3]] * 2
+    alone = [likeness(PatchLikeness(models.entry("tiny-dino"), models, CPU), seen) for seen in sights[:3]] * 2
     with ThreadPoolExecutor(6) as pool:
         crowd = list(pool.map(lambda seen: likeness(witness, seen), sights))
     assert np.allclose(alone, crowd, rtol=0, atol=SAME)
@@ -121,15 +124,15 @@ def test_too_small_or_too_thin_a_product_is_not_judged(witness: PatchLikeness) -
 
 def test_thresholds_are_its_own_and_part_of_its_revision(models: Models) -> None:
     weights = models.entry("tiny-dino")
-    loose = PatchLikeness(weights, models, "cpu", mean_at_least=-1, worst_at_least=-1)
-    strict = PatchLikeness(weights, models, "cpu", mean_at_least=0.999999, worst_at_least=0.999999)
+    loose = PatchLikeness(weights, models, CPU, mean_at_least=-1, worst_at_least=-1)
+    strict = PatchLikeness(weights, models, CPU, mean_at_least=0.999999, worst_at_least=0.999999)
     assert loose.revision != strict.revision
     assert all(finding.measure.passed for finding in loose.look(sight(damaged())))
     assert not any(finding.measure.passed for finding in strict.look(sight(damaged())))
 
 
 def test_the_judge_hears_it_and_a_person_looks(models: Models) -> None:
-    strict = PatchLikeness(models.entry("tiny-dino"), models, "cpu", mean_at_least=0.5, worst_at_least=0.9999999)
+    strict = PatchLikeness(models.entry("tiny-dino"), models, CPU, mean_at_least=0.5, worst_at_least=0.9999999)
     verdict = judge(PHOTO, MATTE, honest(), placement=None, witnesses=[strict])
     assert (verdict.decision, verdict.decided_by) == ("review", "patch_likeness_worst")
     assert "A net sees a part of the product as different" in verdict.message
@@ -138,10 +141,10 @@ def test_the_judge_hears_it_and_a_person_looks(models: Models) -> None:
 
 def test_witnesses_by_name(models: Models) -> None:
     assert judge_witnesses("", models) == judge_witnesses("none", models) == ()
-    (dino,) = judge_witnesses(" tiny-dino, tiny-dino", models, "cpu")
+    (dino,) = judge_witnesses(" tiny-dino, tiny-dino", models, CPU)
     assert isinstance(dino, PatchLikeness)
     with pytest.raises(ValueError, match="there is no witness 'eyes'; known: text, tiny-dino, none"):
-        judge_witnesses("tiny-dino,eyes", models, "cpu")
+        judge_witnesses("tiny-dino,eyes", models, CPU)
     assert [one.name for one in judge_witnesses("text", models)] == ["text"]
 
 

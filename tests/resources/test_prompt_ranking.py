@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from resources.engines import Engines
+from resources.gpu import GpuOptions
 from resources.quality.engines import ranking_engine
 from resources.quality.prompt_ranking import PromptRanker, places, prompt_of, square_input, with_words
 from resources.quality.ranking import HeuristicRanker, measure_parts
@@ -21,6 +22,8 @@ from resources.verdicts import Verdict
 from resources.weights import Input, Models
 from tests.nets import make_clip, models_of
 from tests.resources.printed_box import box_cutout
+
+CPU = GpuOptions("cpu")
 
 # What a batch may move a cosine by, in full precision.
 SAME = 1e-5
@@ -40,7 +43,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Models:
 
 @pytest.fixture(scope="module")
 def ranker(models: Models) -> PromptRanker:
-    return PromptRanker(models.entry("tiny-clip"), models, "cpu")
+    return PromptRanker(models.entry("tiny-clip"), models, CPU)
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +82,7 @@ def test_one_picture_has_one_cosine_alone_or_in_a_crowd(
     models: Models, ranker: PromptRanker, candidates: list[Candidate]
 ) -> None:
     pictures, prompts = [c.rgb for c in candidates], [prompt_of(GREY), prompt_of(OAK)] * 2
-    fresh = PromptRanker(models.entry("tiny-clip"), models, "cpu")
+    fresh = PromptRanker(models.entry("tiny-clip"), models, CPU)
     alone = [fresh.cosines([picture], [prompt])[0] for picture, prompt in zip(pictures, prompts, strict=True)]
     with ThreadPoolExecutor(4) as pool:
         crowd = list(pool.map(lambda _: ranker.cosines(pictures, prompts), range(4)))
@@ -178,7 +181,7 @@ def test_a_wide_picture_is_seen_whole() -> None:
 
 def test_rankings_by_name_and_by_profile(models: Models, tmp_path: Path) -> None:
     assert isinstance(Engines().ranking_engine(), HeuristicRanker)
-    assert isinstance(ranking_engine("tiny-clip", models, "cpu"), PromptRanker)
+    assert isinstance(ranking_engine("tiny-clip", models, CPU), PromptRanker)
     with pytest.raises(ValueError, match="there is no ranking 'taste'; known: heuristic, clip"):
         Engines(ranking="taste").ranking_engine()
     with pytest.raises(ValueError, match=r"clip: 0 of 1 files .*catalog models fetch clip"):
@@ -192,11 +195,11 @@ def test_an_architecture_that_would_ask_a_hub_is_refused(models: Models, candida
     for name in ("ViT-B-16-SigLIP", "no-such-net"):
         weights = models.entry("tiny-clip").model_copy(update={"architecture": name})
         with pytest.raises(ValueError, match=rf"architecture '{name}' found, one of open_clip's"):
-            PromptRanker(weights, models, "cpu").cosines([candidates[0].rgb], ["a mug"])
+            PromptRanker(weights, models, CPU).cosines([candidates[0].rgb], ["a mug"])
 
 
 def test_what_changes_the_ranking_changes_its_revision(models: Models) -> None:
     weights = models.entry("tiny-clip")
     other = weights.model_copy(update={"architecture": "tiny-clip-quickgelu"})
-    assert PromptRanker(weights, models, "cpu").revision != PromptRanker(other, models, "cpu").revision
+    assert PromptRanker(weights, models, CPU).revision != PromptRanker(other, models, CPU).revision
     assert replace(models, registry={}).identity(weights) == models.identity(weights)

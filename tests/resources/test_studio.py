@@ -122,7 +122,7 @@ def test_harmonised_pixels_stay_within_the_bounds_and_the_record_says_so(made: M
     assert np.array_equal(rgb[inner], with_gain(layer[..., :3], harmony.gain)[inner])
     assert not np.any((rgb == 255) & (layer[..., :3] < 255) & solid[..., None]), "no highlight is clipped"
     facts = json.loads(json.dumps(dict(made.box.facts), allow_nan=False))
-    assert facts["harmony"] == {**dataclasses.asdict(harmony), "gain": list(harmony.gain)}
+    assert facts["harmony"] == {**harmony.as_dict(), "gain": list(harmony.gain)}
     assert facts["plate"] == made.plate.name
 
 

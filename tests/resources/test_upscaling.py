@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from catalog_assets.environment import read_environment
 from catalog_assets.models import configured_engines, engine_table
 from resources.engines import Engines
+from resources.gpu import GpuOptions
 from resources.upscaling.engines import upscaler, upscaler_names
 from resources.upscaling.lanczos import LanczosUpscaler, enlarged
 from resources.upscaling.likeness import ANSWER_AT_MOST, KEPT_AT_MOST, kept_to_photo, worst_difference
@@ -59,7 +60,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Models:
 
 
 def swin(models: Models, name: str = "tiny-swin", **options: Any) -> Swin2SRUpscaler:
-    return Swin2SRUpscaler(models.entry(name), models, "cpu", **options)
+    return Swin2SRUpscaler(models.entry(name), models, GpuOptions("cpu"), **options)
 
 
 def reference(models: Models, name: str, rgb: U8) -> F32:
@@ -290,7 +291,7 @@ def test_the_revision_is_the_weights_and_the_limits(models: Models) -> None:
 def test_upscalers_by_name(models: Models) -> None:
     assert upscaler_names(models.registry) == ["lanczos", "four-swin", "tiny-swin", "wild-swin"]
     assert upscaler("lanczos", models).name == "lanczos"
-    assert upscaler("tiny-swin", models, "cpu").name == "tiny-swin"
+    assert upscaler("tiny-swin", models, GpuOptions("cpu")).name == "tiny-swin"
     with pytest.raises(ValueError, match="there is no upscaler 'magic'; known: lanczos, four-swin"):
         upscaler("magic", models)
 

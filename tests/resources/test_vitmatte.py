@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
+from resources.gpu import GpuOptions
 from resources.imaging.alpha import UNKNOWN, trimap
 from resources.matting.engines import matting_engine
 from resources.matting.vitmatte import Tile, ViTMatteRefiner, feather, tiles_of
@@ -46,7 +47,7 @@ def reference(models: Models, photo: np.ndarray, known: np.ndarray) -> np.ndarra
 
 
 def refiner(models: Models, tile: int = 1024, overlap: int = 128) -> ViTMatteRefiner:
-    return ViTMatteRefiner(models.entry("tiny-matte"), models, "cpu", tile=tile, overlap=overlap)
+    return ViTMatteRefiner(models.entry("tiny-matte"), models, GpuOptions("cpu"), tile=tile, overlap=overlap)
 
 
 def test_the_band_is_the_net_s_answer_and_the_rest_is_the_trimap_s(tiny_models: Models) -> None:

@@ -126,7 +126,8 @@ NOT_FREE = {"code": ALLOWED, "weights": ALLOWED, "training_data": FORBIDDEN}
 def test_the_shipped_registry_pins_everything_it_lists() -> None:
     registry = load_registry()
     cut_outs = {"birefnet", "birefnet-lite", "rmbg-2.0", "u2netp", "isnet", "vitmatte-small"}
-    assert cut_outs | {"clip", "dinov2", "swin2sr"} == set(registry)
+    scenes = {"flux2-klein", "z-image-turbo", "qwen-image-edit", "sdxl-inpaint", "flux1-fill"}
+    assert cut_outs | scenes | {"clip", "dinov2", "swin2sr", "blip"} == set(registry)
     for weights in registry.values():
         assert not weights.unpinned
         assert len({file.sha256 for file in weights.files}) == len(weights.files)
@@ -134,7 +135,7 @@ def test_the_shipped_registry_pins_everything_it_lists() -> None:
 
 def test_non_commercial_entries_of_the_shipped_registry_ask_for_consent() -> None:
     asking = {name: weights.not_allowed for name, weights in load_registry().items() if weights.not_allowed}
-    assert asking == {"rmbg-2.0": ("weights",), "vitmatte-small": ("training data",)}
+    assert asking == {"rmbg-2.0": ("weights",), "vitmatte-small": ("training data",), "flux1-fill": ("weights",)}
 
 
 def test_an_operator_s_own_file_adds_and_replaces_entries(tmp_path: Path) -> None:
@@ -161,6 +162,13 @@ def test_an_operator_s_own_file_adds_and_replaces_entries(tmp_path: Path) -> Non
         ({"job": "likeness", "input": IMAGENET}, r"input\.side is needed"),
         ({"job": "likeness", "runtime": "onnx"}, "likeness runs with transformers only"),
         ({"job": "ranking"}, "ranking runs with open_clip"),
+        ({"job": "scene"}, "scene runs with diffusers"),
+        ({"runtime": "diffusers"}, "scene runs with diffusers"),
+        ({"job": "scene", "runtime": "diffusers"}, "an architecture is needed"),
+        ({"snapshot": True}, "a snapshot is of a repository, for diffusers"),
+        ({"files": []}, "files are needed"),
+        ({"files": [{"name": "a/../x.bin", "sha256": "0" * 64}]}, r"net\.files\.0\.name"),
+        ({"files": [{"name": "a/b/c/x.bin", "sha256": "0" * 64}]}, r"net\.files\.0\.name"),
         ({"runtime": "open_clip"}, "ranking runs with open_clip"),
         ({"job": "ranking", "runtime": "open_clip"}, r"an architecture and one file that ends with \.safetensors"),
         ({"colour": "red"}, r"net\.colour"),
@@ -341,7 +349,7 @@ def test_an_entry_without_a_repository_comes_from_its_url_without_the_token(tmp_
     ("change", "words"),
     [
         ({"revision": ""}, r"not pinned: set net\.revision"),
-        ({"files": [{"name": "a.bin"}]}, r"not pinned: set net\.files\[a\.bin\]\.sha256"),
+        ({"files": [{"name": "a.txt"}]}, r"not pinned: set net\.files\[a\.txt\]\.sha256"),
         ({"repository": "", "revision": ""}, "on no server; put the files into"),
     ],
 )
@@ -462,3 +470,176 @@ def test_the_environment_names_what_engines_are_given(tmp_path: Path) -> None:
     with pytest.raises(EnvironmentSettingError, match="CATALOG_DEVICE: 'tpu' found, one of auto, cuda, cpu expected"):
         read_environment({"CATALOG_DEVICE": "tpu"})
     assert Engines(models_folder=str(tmp_path)).models().root == tmp_path
+
+
+# Snapshots
+
+
+PIPELINE = {
+    "model_index.json": json.dumps(
+        {
+            "_class_name": "Flux2KleinPipeline",
+            "scheduler": ["diffusers", "FlowMatchEulerDiscreteScheduler"],
+            "transformer": ["diffusers", "Flux2Transformer2DModel"],
+            "safety_checker": [None, None],
+        }
+    ).encode(),
+    "scheduler/scheduler_config.json": b"{}",
+    "transformer/config.json": b'{"layers": 1}',
+    "transformer/diffusion_pytorch_model.safetensors": bytes(range(256)) * 400,
+}
+# What lies in such repositories beside it, and no pipeline loads.
+BESIDE = {
+    "README.md": b"# A model",
+    "net.safetensors": b"the same in one file",
+    "transformer/diffusion_pytorch_model.fp16.safetensors": b"the same in half precision",
+    "transformer/diffusion_pytorch_model.bin": b"a pickle",
+    "transformer/code.py": b"print('no')",
+    "assets/teaser.json": b"[]",
+}
+LARGE = "transformer/diffusion_pytorch_model.safetensors"
+
+
+def listed(files: dict[str, bytes]) -> bytes:
+    """As a hub lists the files of a commit: large ones with their SHA-256, small ones with git's digest."""
+    siblings = [
+        {
+            "rfilename": name,
+            "size": len(data),
+            "blobId": hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest(),
+            **({"lfs": {"sha256": digest(data), "size": len(data)}} if name.endswith(".safetensors") else {}),
+        }
+        for name, data in files.items()
+    ]
+    return json.dumps({"sha": REVISION, "siblings": siblings}).encode()
+
+
+def list_path(revision: str = REVISION) -> str:
+    return f"/api/models/shop/net/revision/{revision}?blobs=true"
+
+
+@pytest.fixture
+def pipeline_hub(hub: Server) -> Server:
+    hub.files = {f"/shop/net/resolve/{REVISION}/{name}": data for name, data in {**PIPELINE, **BESIDE}.items()}
+    hub.files[list_path()] = listed({**PIPELINE, **BESIDE})
+    return hub
+
+
+def snapshot(root: Path, **fields: object) -> Models:
+    given = {"job": "scene", "runtime": "diffusers", "architecture": "sdxl", "snapshot": True, "files": [], **fields}
+    return models(root, **given)  # type: ignore[arg-type]
+
+
+def test_a_snapshot_is_what_the_pipeline_loads_of_one_commit(tmp_path: Path, pipeline_hub: Server) -> None:
+    found = snapshot(tmp_path)
+    weights = found.entry("net")
+    with pytest.raises(WeightsError, match=r"no whole snapshot is in .*net; run: catalog models fetch net"):
+        found.ready("net")
+    before = found.identity(weights)
+    seen: list[tuple[int, int]] = []
+    fetch("net", found, Hub(pipeline_hub.address), lambda done, total: seen.append((done, total)))
+    there = {path.relative_to(tmp_path / "net").as_posix() for path in (tmp_path / "net").rglob("*") if path.is_file()}
+    assert there == {*PIPELINE, "snapshot.lock.json"}
+    total = sum(len(data) for data in PIPELINE.values())
+    assert seen[-1] == (total, total)
+    assert found.on_disk(weights) == found.on_disk(found.ready("net"))
+    assert (found.on_disk(weights).state, found.on_disk(weights).expected) == ("complete", len(PIPELINE))
+    found.verify(weights)
+    assert found.identity(weights) == before  # known before anything is fetched
+    asked = list(pipeline_hub.paths)
+    fetch("net", found, Hub(pipeline_hub.address))
+    assert pipeline_hub.paths[len(asked) :] == [list_path()]
+
+
+def test_another_revision_is_another_snapshot(tmp_path: Path, pipeline_hub: Server) -> None:
+    fetch("net", snapshot(tmp_path), Hub(pipeline_hub.address))
+    other = snapshot(tmp_path, revision="f" * 40)
+    assert other.on_disk(other.entry("net")).state == "partial"
+    with pytest.raises(WeightsError, match="no whole snapshot"):
+        other.ready("net")
+    with pytest.raises(WeightsError, match="no whole snapshot"):
+        other.verify(other.entry("net"))
+    assert other.identity(other.entry("net")) != snapshot(tmp_path).identity(snapshot(tmp_path).entry("net"))
+
+
+@pytest.mark.parametrize("name", [LARGE, "transformer/config.json"])
+def test_damage_to_a_snapshot_is_found_and_mended(tmp_path: Path, pipeline_hub: Server, name: str) -> None:
+    found = snapshot(tmp_path)
+    fetch("net", found, Hub(pipeline_hub.address))
+    path = tmp_path / "net" / name
+    path.write_bytes(b"x" + path.read_bytes()[1:])
+    with pytest.raises(WeightsError, match=rf"{name}: digest .* found, .* expected; delete it and run"):
+        found.verify(found.entry("net"))
+    path.unlink()
+    assert found.on_disk(found.entry("net")).state == "partial"
+    with pytest.raises(WeightsError, match=rf"{name}: missing; run: catalog models fetch net"):
+        found.verify(found.entry("net"))
+    fetch("net", found, Hub(pipeline_hub.address))
+    found.verify(found.entry("net"))
+    (path.parent / "model.safetensors").write_bytes(b"another one")
+    with pytest.raises(WeightsError, match=r"transformer/model\.safetensors: does not belong to weights net"):
+        found.verify(found.entry("net"))
+
+
+@pytest.mark.parametrize("name", [LARGE, "transformer/config.json"])
+def test_other_content_than_the_hub_lists_is_not_kept(tmp_path: Path, pipeline_hub: Server, name: str) -> None:
+    path = f"/shop/net/resolve/{REVISION}/{name}"
+    pipeline_hub.files[path] = pipeline_hub.files[path][::-1]
+    found = snapshot(tmp_path)
+    with pytest.raises(WeightsError, match=r"nothing was kept\. The server does not have what is pinned"):
+        fetch("net", found, Hub(pipeline_hub.address))
+    assert not (tmp_path / "net" / name).exists()
+    assert found.on_disk(found.entry("net")).state == "partial"
+
+
+def test_a_digest_in_the_registry_counts_more_than_the_hub_s_list(tmp_path: Path, pipeline_hub: Server) -> None:
+    pin = {"name": LARGE, "size": len(PIPELINE[LARGE]), "sha256": digest(PIPELINE[LARGE])}
+    found = snapshot(tmp_path, files=[pin])
+    fetch("net", found, Hub(pipeline_hub.address))
+    found.verify(found.ready("net"))
+    wrong = snapshot(tmp_path, files=[{**pin, "sha256": "0" * 64}])
+    assert wrong.on_disk(wrong.entry("net")).state == "partial"
+    with pytest.raises(WeightsError, match=rf"net: {LARGE}: the server does not list what is pinned"):
+        fetch("net", wrong, Hub(pipeline_hub.address))
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (b"<html>", "list of files cannot be read"),
+        (b"[]", "list of files cannot be read"),
+        (b'{"sha": "%s", "siblings": [{"rfilename": "x/y.json"}]}' % REVISION.encode(), "cannot be read"),
+        (b'{"sha": "%s", "siblings": []}' % (b"f" * 40), "answers for another revision"),
+        ({"../../x.json": b"{}"}, "list of files cannot be read"),
+        ({"/etc/x.json": b"{}"}, "list of files cannot be read"),
+        ({"vae/config.json": b"{}"}, r"is no pipeline: it has no model_index\.json"),
+        ({"model_index.json": b'{"vae": ["my_code", "Vae"]}'}, "asks for code that is not run: 'vae' of 'my_code'"),
+        ({"model_index.json": b"<html>"}, "is no description of a pipeline"),
+        ({"model_index.json": PIPELINE["model_index.json"]}, "lists no files of scheduler, transformer"),
+    ],
+)
+def test_a_hub_that_answers_anything_else_is_one_line(
+    tmp_path: Path, hub: Server, answer: bytes | dict[str, bytes], words: str
+) -> None:
+    files = answer if isinstance(answer, dict) else {}
+    hub.files = {f"/shop/net/resolve/{REVISION}/{name}": data for name, data in files.items()}
+    hub.files[list_path()] = listed(files) if isinstance(answer, dict) else answer
+    with pytest.raises(WeightsError, match=words) as told:
+        fetch("net", snapshot(tmp_path), Hub(hub.address))
+    assert "\n" not in str(told.value)
+    assert not list(tmp_path.rglob("x.json"))
+
+
+def test_a_gated_snapshot_says_so_and_gets_the_token(tmp_path: Path, pipeline_hub: Server) -> None:
+    pipeline_hub.status[list_path()] = 401
+    with pytest.raises(WeightsError, match=r"net: list of files could not be fetched: access is gated\. Accept"):
+        fetch("net", snapshot(tmp_path, gated=True), Hub(pipeline_hub.address, TOKEN))
+    assert pipeline_hub.seen[list_path()] == f"Bearer {TOKEN}"
+
+
+def test_a_snapshot_without_a_revision_is_neither_fetched_nor_loaded(tmp_path: Path, pipeline_hub: Server) -> None:
+    loose = snapshot(tmp_path, revision="")
+    for refused in (lambda: fetch("net", loose, Hub(pipeline_hub.address)), lambda: loose.ready("net")):
+        with pytest.raises(WeightsError, match=r"weights net are not pinned: set net\.revision"):
+            refused()
+    assert pipeline_hub.paths == []
