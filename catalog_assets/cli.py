@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec
 import click
 
 if TYPE_CHECKING:
+    from rich.progress import TaskID
+
     from catalog_assets.campaign_files import Campaigns
     from catalog_assets.environment import Environment
     from catalog_assets.final_reviews import WaitingFinal
@@ -756,26 +758,32 @@ def _list_models() -> int:
 
 
 @models.command("fetch")
-@click.argument("name")
+@click.argument("names", nargs=-1)
 @command
-def fetch_models(name: str) -> int:
-    """Download weights, as the registry pins them. A download that was interrupted goes on where it stopped."""
+def fetch_models(names: Sequence[str]) -> int:
+    """Download weights, as the registry pins them; without a NAME all that the configured engines are built on.
+
+    A download that was interrupted goes on where it stopped.
+    """
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
     from catalog_assets.environment import read_environment
-    from catalog_assets.models import fetch_weights
+    from catalog_assets.models import fetch_weights, needed_weights
 
+    chosen = list(names) or needed_weights(_engines(), _campaigns().active.values())
+    if not chosen:
+        _say("The engines in use need no weights.")
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     console = Console(stderr=True)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
-        bar = bars.add_task("fetching", total=None)
+        for name in chosen:
+            bar = bars.add_task(f"fetching {name}", total=None)
 
-        def show(done: int, total: int) -> None:
-            bars.update(bar, completed=done, total=total)
+            def show(done: int, total: int, bar: TaskID = bar) -> None:
+                bars.update(bar, completed=done, total=total)
 
-        said = fetch_weights(name, read_environment(), show)
-    _say(said)
+            _say(fetch_weights(name, read_environment(), show))
     return DONE
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, TypeVar
 
+from catalog_assets.campaign_files import Campaign
 from catalog_assets.environment import Environment
+from catalog_assets.routes import engine_names
 from catalog_assets.settings import SettingsError
 from resources.downloads import Hub, fetch
 from resources.engines import Engines
@@ -164,6 +166,14 @@ def _state(weights: Weights, models: Models) -> str:
 def _licence(licence: Licence) -> str:
     note = f" ({licence.note})" if licence.note else ""
     return f"{licence.name}{_ALLOWED[licence.commercial]}{note}"
+
+
+def needed_weights(engines: Engines, campaigns: Iterable[Campaign]) -> list[str]:
+    """The weights that the configured engines and those of campaigns are built on, by name. Raises SettingsError."""
+    lists = [known(engines.matting_name), engines.ranking_name(), engines.witness_names(), engines.upscaling_name()]
+    lists += [engines.captioning_name(), *(",".join(engine_names(one, engines.scenes_name())) for one in campaigns)]
+    named = {name.strip() for each in lists for part in each.split(",") for name in part.split("+")}
+    return [name for name in known(engines.models).registry if name in named]
 
 
 def fetch_weights(name: str, environment: Environment, report: Callable[[int, int], None]) -> str:

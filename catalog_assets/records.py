@@ -53,7 +53,7 @@ class Record:
 
     fingerprint: of everything the outcome was made from. judged: of the thresholds it was judged by, empty
     where nothing is judged. status: made, accepted, review, rejected, not_selected or retired.
-    seconds: wall seconds of the work. bytes: of all files. cost_usd: 0 for work on our own machine.
+    seconds: wall seconds of the work. bytes: of all files. cost_usd: of a candidate, what all steps towards it cost.
     """
 
     stage: str

@@ -34,7 +34,7 @@ from catalog_assets.product import PRODUCT
 from catalog_assets.publishing import Publisher, publisher_of
 from catalog_assets.quarantine import Quarantined, quarantined
 from catalog_assets.reporting import COUNT_TAG
-from catalog_assets.routes import engine_names
+from catalog_assets.routes import engines_of
 from catalog_assets.settings import load_settings
 from resources.engines import Engines
 from resources.loaded import keep_loaded
@@ -190,8 +190,7 @@ def _check_engines(engines: Engines, campaigns: Iterable[Campaign], store: Catal
         engines.ranking_engine()
         engines.judge_witnesses()
         for campaign in campaigns:
-            for name in engine_names(campaign, engines.scenes_name()):
-                engines.scene_engine(name, store)
+            engines_of(campaign, engines, store)
     except ValueError as error:
         raise RefreshError(
             f"{error} (CATALOG_PROFILE, CATALOG_MATTING_ENGINE, CATALOG_SCENE_ENGINE and CATALOG_RANKING_ENGINE "

@@ -7,44 +7,44 @@ from typing import TYPE_CHECKING
 
 from catalog_assets.campaign_files import Campaign, Policy, Routing
 from resources.budget import Budget
+from resources.engines import Engines
 from resources.products import Product
 from resources.scenes.engine import SceneEngine
 from resources.scenes.router import Route
 from resources.scenes.studio import StudioEngine
+from resources.store import CatalogStore
 
 if TYPE_CHECKING:
     from catalog_assets.context import RunContext
 
 
 class Routes:
-    """The ways to a campaign's pictures, one a policy; all of a run share breakers, budget and ledger."""
+    """The ways to a campaign's pictures, one a policy; all of a run share breakers, budget and ledger.
+
+    engines: every engine that may make a scene of this campaign, by the name that it is configured by.
+    """
 
     def __init__(self, context: RunContext, campaign: Campaign) -> None:
-        """Loads nothing. Raises ValueError, one line, for an engine that is unknown or cannot be had."""
+        """Loads nothing. Raises ValueError as `engines_of`."""
         self.context = context
         self.campaign = campaign
         self.routing = routing_of(campaign)
+        self.engines = engines_of(campaign, context.engines, context.store)
         self._routes = {policy: self._route(policy) for policy in self.routing.policies}
 
     def of(self, product: Product) -> Route:
         """The route for a product."""
         return self._routes[self.routing.policy_for(product)]
 
-    @cached_property
-    def engines(self) -> dict[str, SceneEngine]:
-        """Every engine that may make a scene of this campaign, by name."""
-        return {engine.name: engine for route in self._routes.values() for engine in route.engines}
-
     @property
     def identity(self) -> list[list[str]]:
         """What changes when the engines do: name and revision of each, sorted."""
-        return [[name, engine.revision] for name, engine in sorted(self.engines.items())]
+        return sorted([engine.name, engine.revision] for engine in self.engines.values())
 
     def _route(self, policy: Policy) -> Route:
         names = engine_order(policy, self.routing, self.context.engines.scenes_name())
-        engines = [self.context.engines.scene_engine(name, self.context.store) for name in names]
         return Route(
-            engines,
+            [self.engines[name] for name in names],
             budget=self._budget,
             ledger=self.context.ledger,
             breakers=self.context.breakers,
@@ -62,6 +62,20 @@ class Routes:
 def routing_of(campaign: Campaign) -> Routing:
     """A campaign's routing; where its file has none, its one engine and nothing beside it."""
     return campaign.routing or Routing(local=campaign.engine or None)
+
+
+def engines_of(campaign: Campaign, engines: Engines, store: CatalogStore) -> dict[str, SceneEngine]:
+    """Every engine that a campaign may ask, by name; none is loaded.
+
+    Raises ValueError, one line, for an engine that is unknown, cannot be had, or costs money without a budget.
+    """
+    found = {name: engines.scene_engine(name, store) for name in engine_names(campaign, engines.scenes_name())}
+    charging = sorted(name for name, engine in found.items() if engine.price > 0)
+    if charging and routing_of(campaign).budget_usd is None:
+        raise ValueError(
+            f"campaign {campaign.name}: {charging[0]} costs money, so its file must have a routing with budget_usd"
+        )
+    return found
 
 
 def engine_names(campaign: Campaign, usual: str) -> list[str]:

@@ -42,7 +42,7 @@ PROFILES: dict[str, dict[str, str]] = {
     },
     "gpu": {
         "matting": "classical,birefnet",
-        "scenes": "studio",
+        "scenes": "flux2-klein",
         "ranking": "clip",
         "witnesses": "dinov2",
         "upscaling": "swin2sr",

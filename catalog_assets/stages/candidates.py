@@ -144,7 +144,7 @@ class CandidateMaker:
     def backdrop(self, record: Record, cutout: Record, scene: Scene) -> NDArray[np.uint8] | None:
         """The scene of a candidate without the product, if the engine that made it is still in use and knows it."""
         made_by = record.engine
-        engine = self.routes.engines.get(made_by.name) if made_by else None
+        engine = next((one for one in self.routes.engines.values() if made_by and one.name == made_by.name), None)
         if engine is None or made_by is None or engine.revision != made_by.revision:
             return None
         made_in = set_like(self.context, [record])

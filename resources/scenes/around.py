@@ -43,7 +43,8 @@ _LEAST_KEPT = 0.5  # of the product's area: a chain must not be masked away
 _NEVER, _MAYBE, _SOFT, _ALONG = 1.5, 10.0, 2.0, 8.0
 # A pixel belongs to the engine's product if it is so far on the way from the scene's colour to the product's; further
 # if the product is the darker one: a contact shadow is dark, too.
-_LEAK, _DARK_LEAK = 0.4, 0.7
+_LEAK, _DARK_LEAK = 0.4, 0.6
+_STRAY = 0.7  # so much of a colour may lie beside that way
 _LEAST_STEP = 12.0  # sRGB levels: colours nearer to the scene's show no edge
 _HOLDING = 2  # pixels
 _GAMMA = 2.2  # near enough to sRGB's for a share of light
@@ -206,7 +207,7 @@ def _leaks(part: U8, lit: F32, own: U8, cover: U8, beyond: Mask) -> Mask:
     stray = np.linalg.norm(found - share[..., None] * step, axis=2)
     wanted = np.where(step.mean(axis=2) < 0, _DARK_LEAK, _LEAK)
     far = np.linalg.norm(found, axis=2)
-    return np.asarray((share > wanted) & (far > _LEAST_STEP) & (stray < 0.6 * far))
+    return np.asarray((share > wanted) & (far > _LEAST_STEP) & (stray < _STRAY * far))
 
 
 def _filled(colours: F32, known: Mask, *, sweeps: int) -> F32:

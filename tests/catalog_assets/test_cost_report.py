@@ -376,7 +376,7 @@ def test_books_that_cannot_be_written_cost_no_sku_its_outcome(tmp_path: Path) ->
             super().write(key, *rest, **more)
 
     store = Full(tmp_path)
-    context = RunContext(store=store, settings=Settings(), engines=Engines())
+    context = RunContext(store=store, settings=Settings(), engines=Engines())  # type: ignore[call-arg]
     first = [summarise("mask", "mug", [record("main", 1.5)], before=())]
     enter(context, "product", first)
     assert list(read_ledger(store)) == []

@@ -199,9 +199,16 @@ def test_a_changed_title_orders_anew_only_where_it_is_told(shop: Shop) -> None:
     assert shop.paid == 0
 
 
-def test_a_key_that_is_not_set_is_one_line_before_anything_is_made(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_key_that_is_not_set_is_one_line_before_anything_is_made(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(VARIABLE)
     with pytest.raises(ValueError, match=VARIABLE):
         shop.run(campaign())
+
+
+def test_an_engine_that_costs_money_is_refused_without_a_budget(shop: Shop) -> None:
+    chosen = Campaign.model_validate(
+        {"name": "sale", "scenes": [{"template": "frost"}], "marketplaces": ["shopify"], "engine": "painter"}
+    )
+    with pytest.raises(ValueError, match=r"campaign sale: painter costs money.*budget_usd"):
+        shop.run(chosen)
+    assert shop.paid == 0

@@ -23,7 +23,7 @@ from resources.imaging.colour import resize_rgb, rgb_to_lab
 from resources.imaging.harmonise import UNTOUCHED, as_harmonised, harmony_of
 from resources.imaging.light import grain_of, noise_of
 from resources.quality.fidelity import judge
-from resources.scenes.around import Start, finished, start_of
+from resources.scenes.around import Start, finished, revision, start_of
 from resources.scenes.engine import Candidate, Care, EngineError, SceneJob
 from resources.scenes.plate import load_plates
 from resources.scenes.studio import StudioEngine, set_around
@@ -156,6 +156,10 @@ def test_a_product_at_the_border_has_no_rim_there() -> None:
     assert mask[600, 343] == 255, "but on its other sides"
 
 
+def test_other_plates_make_other_pictures() -> None:
+    assert StudioEngine().revision in revision()
+
+
 def test_an_empty_cut_out_is_refused() -> None:
     job = replace(job_of(), cutout=np.zeros((40, 40, 4), np.uint8))
     with pytest.raises(ValueError, match="empty"):
@@ -165,8 +169,9 @@ def test_an_empty_cut_out_is_refused() -> None:
 # ---- the true product, in
 
 
-@pytest.mark.parametrize("name", CUTOUTS)
-@pytest.mark.parametrize("size", [SIZE, (512, 288), (360, 450)])
+@pytest.mark.parametrize(
+    ("name", "size"), [*((name, SIZE) for name in CUTOUTS), ("bottle", (512, 288)), ("box", (360, 450))]
+)
 def test_the_solid_product_is_the_true_one_to_the_bit(name: str, size: tuple[int, int]) -> None:
     job = job_of(name, size=size)
     cutout = job.cutout.copy()
@@ -184,8 +189,10 @@ def test_the_solid_product_is_the_true_one_to_the_bit(name: str, size: tuple[int
     assert np.array_equal(job.cutout, cutout), "what it was given is not written into"
 
 
-@pytest.mark.parametrize("name", ["bottle", "box", "hoop"])
-@pytest.mark.parametrize("plate", ["white-sweep", "autumn-wool", "concrete-plinth"])
+@pytest.mark.parametrize(
+    ("name", "plate"),
+    [("bottle", "white-sweep"), ("bottle", "autumn-wool"), ("box", "concrete-plinth"), ("hoop", "white-sweep")],
+)
 def test_no_second_edge_is_left_and_the_judge_accepts(name: str, plate: str) -> None:
     job = job_of(name)
     start, painted = painted_by_one(name, plate)
@@ -212,8 +219,10 @@ def test_an_edge_that_pasting_alone_leaves_would_have_been_seen() -> None:
     assert measured(judged(job, pasted))["outline_moved"] > 0.12
 
 
-@pytest.mark.parametrize("name", ["bottle", "box"])
-@pytest.mark.parametrize(("grown", "shift"), [(18, (0, 0)), (0, (34, 0)), (0, (0, -30))])
+@pytest.mark.parametrize(
+    ("name", "grown", "shift"),
+    [("bottle", 18, (0, 0)), ("bottle", 0, (34, 0)), ("box", 18, (0, 0)), ("box", 0, (0, -30))],
+)
 def test_a_product_that_goes_on_beyond_its_outline_is_not_accepted(
     name: str, grown: float, shift: tuple[float, float]
 ) -> None:

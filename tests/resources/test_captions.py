@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import socket
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -100,7 +101,7 @@ def test_a_pickle_with_code_is_refused_and_not_run(tmp_path: Path, cutouts: list
 
     folder = tmp_path / "evil-blip"
     make_blip(folder, pickled=True)
-    (folder / "pytorch_model.bin").write_bytes(pickle.dumps(Payload()))
+    (folder / "pytorch_model.bin").write_bytes(pickle.dumps(Payload(), protocol=2))
     evil = pinned(folder, runtime="transformers", job="captioning", input={"side": 64, "mean": [0] * 3, "std": [1] * 3})
     with pytest.raises(Exception, match=r"(?i)weights_only|pickle|load"):
         Captioner(evil, models_of(evil), CPU).caption(cutouts[0])
@@ -157,10 +158,15 @@ def test_words_are_bounded() -> None:
 
 
 def test_a_cut_out_is_looked_at_once_by_each_captioner(tmp_path: Path) -> None:
-    store, asked = open_store(str(tmp_path)), []
+    store = open_store(str(tmp_path))
+    asked: list[str] = []
 
-    def make(said: str) -> Any:
-        return lambda: asked.append(said) or said
+    def make(said: str) -> Callable[[], str]:
+        def words() -> str:
+            asked.append(said)
+            return said
+
+        return words
 
     assert cached_caption(store, SHA, "1.abc", make("a mug")) == "a mug"
     assert cached_caption(store, SHA, "1.abc", make("something else")) == "a mug"

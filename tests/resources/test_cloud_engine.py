@@ -71,6 +71,7 @@ def test_facts_say_what_was_sent(shop: Shop, kind: Kind) -> None:
     assert facts["prompt"] == sent["prompt"]
     assert '"a bottle"' in facts["prompt"]
     assert facts["seed"] == (None if kind == "openai" else sent["seed"])
+    assert 0 <= int(sent.get("seed", 0)) < 2**31
     assert facts["settings"] == {"quality": "high"} == {"quality": sent["quality"]}
     assert facts["negative_prompt"] == sent.get("negative_prompt", "")
     assert sent.get("size", "256x256") == "256x256"
@@ -102,6 +103,16 @@ def test_the_key_follows_from_all_that_decides_the_request(shop: Shop) -> None:
     assert engine.key(base) == engine.key(same)
     assert len({engine.key(base), *others}) == 8
     assert shop.engine("replicate", price_usd=0.5, timeout_s=9.0).key(base) == engine.key(base)
+
+
+def test_orders_of_one_seed_for_different_pictures_are_told_apart(shop: Shop) -> None:
+    first = shop.job(seed=1)
+    second = replace(first, cutout=product_cutout((100, 100), seed=5))
+    engine = shop.engine("replicate")
+    made(engine, first)
+    shop.server.faults("submit", server_error())  # the second never comes
+    assert failure(engine, second).code == "maybe_paid"
+    assert len({job.input["seed"] for job in shop.server.jobs.values()}) == 1
 
 
 def test_named_and_described_without_key_network_or_packages(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:

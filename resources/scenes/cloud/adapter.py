@@ -25,7 +25,10 @@ _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One picture to make. picture: HxWx3; mask: HxW, 255 = paint; both of the size that is asked for."""
+    """One picture to make. seed: in the provider's range, and no other order's.
+
+    picture: HxWx3; mask: HxW, 255 = paint; both of the size that is asked for.
+    """
 
     prompt: str
     negative_prompt: str
@@ -104,7 +107,7 @@ def told(provider: Provider, order: Order, pictures: Mapping[str, Any]) -> dict[
     parts = {
         "prompt": order.prompt,
         "negative_prompt": order.negative_prompt,
-        "seed": provider.seed_of(order.seed),
+        "seed": order.seed,
         "size": f"{width}x{height}",
         "width": width,
         "height": height,

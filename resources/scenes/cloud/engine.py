@@ -189,11 +189,13 @@ class CloudEngine:
             raise EngineError("bad_product", f"{self.name}: {error}", healthy=True) from None
         prompt = scene_prompt(job.template, job.product, start.towards)
         negative = prompt.negative if provider.fields.negative_prompt else ""
-        order = Order(prompt.positive, negative, job.seed, start.picture, start.mask)
-        told = [CODE, provider.name, provider.base_url, provider.digest, order.prompt, negative]
-        digest = hashlib.sha256(json.dumps([*told, provider.seed_of(job.seed), order.size]).encode())
+        told = [CODE, provider.name, provider.base_url, provider.digest, prompt.positive, negative, job.seed]
+        digest = hashlib.sha256(json.dumps([*told, start.size]).encode())
         digest.update(start.picture.tobytes())
         digest.update(start.mask.tobytes())
+        # A seed of everything, not the job's own: in the provider's list it tells this order from all others.
+        seed = provider.seed_of(int.from_bytes(digest.digest()[:8], "big"))
+        order = Order(prompt.positive, negative, seed, start.picture, start.mask)
         return _Prepared(job, start, order, digest.hexdigest())
 
     def _candidate(self, prepared: _Prepared, bought: Bought) -> Candidate:
@@ -204,7 +206,7 @@ class CloudEngine:
             "revision": self.revision,
             "prompt": order.prompt,
             "negative_prompt": order.negative_prompt,
-            "seed": provider.seed_of(order.seed) if provider.fields.seed else None,
+            "seed": order.seed if provider.fields.seed else None,
             "settings": dict(provider.constants),
             "size": list(order.size),
             "request_id": bought.request_id,

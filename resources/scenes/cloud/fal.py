@@ -104,11 +104,13 @@ class FalAdapter:
 
     def _match(self, page: dict[str, Any], order: Order) -> Any:
         """The id of the request in a page of the list that is this order, or None."""
-        fields, seed = self._provider.fields, self._provider.seed_of(order.seed)
+        fields = self._provider.fields
 
         def is_it(item: dict[str, Any]) -> bool:
             given = item.get("json_input") or {}
-            return given.get(fields.prompt) == order.prompt and (not fields.seed or given.get(fields.seed) == seed)
+            return given.get(fields.prompt) == order.prompt and (
+                not fields.seed or given.get(fields.seed) == order.seed
+            )
 
         return understood(lambda: next((item["request_id"] for item in page["items"] if is_it(item)), None))
 

@@ -107,7 +107,7 @@ class ReplicateAdapter:
             return None
         if given.get(fields.prompt) != order.prompt:
             return False
-        return not fields.seed or given.get(fields.seed) == self._provider.seed_of(order.seed)
+        return not fields.seed or given.get(fields.seed) == order.seed
 
     def _progress(self, prediction: Any) -> Progress:
         request_id = request_id_of(prediction.id)

@@ -132,7 +132,7 @@ def _loaded(folder: Path, family: Family, dtype: Any) -> Any:
         str(folder), dtype=dtype, local_files_only=True, use_safetensors=True, trust_remote_code=False
     )
     pipeline.set_progress_bar_config(disable=True)
-    pipeline.vae.enable_slicing()  # a batch is decoded one by one: no slower, and a fraction of the memory
+    pipeline.vae.enable_slicing()  # a batch is decoded one by one, in a fraction of the memory
     return pipeline
 
 
