@@ -25,9 +25,8 @@ from resources.scenes.engine import (
     scaled_product,
     scene_seed,
 )
-from resources.scenes.engines import scene_engine
 from resources.scenes.placing import Plan, plan_picture
-from resources.scenes.plate import Plate, ambient_of, foreground_of, load_plates, picture_of, plates_digest
+from resources.scenes.plate import Plate, ambient_of, foreground_of, load_plates, picture_of
 from resources.scenes.studio import StudioEngine
 from resources.scenes.templates import KIND_OF_POSE, load_templates
 from tests.resources.printed_box import box_cutout
@@ -328,11 +327,3 @@ def test_on_canvas_cuts_at_the_borders() -> None:
     canvas = on_canvas(product, Placement(1.0, -4, 15), (20, 20))
     assert canvas[..., 0].sum() == 9 * 6 * 5
     assert not on_canvas(product, Placement(1.0, 40, 0), (20, 20)).any()
-
-
-def test_engines_by_name() -> None:
-    engine = scene_engine("studio")
-    assert (engine.name, engine.kind) == ("studio", "procedural_scene")
-    assert plates_digest() in engine.revision, "other plates are another revision"
-    with pytest.raises(ValueError, match="known: studio"):
-        scene_engine("nope")
