@@ -336,14 +336,15 @@ def _csv(table: Sequence[Sequence[str]]) -> bytes:
 def plot(report: CostReport) -> bytes:
     """Two bar charts as a PNG of at most 40 KB: what each row cost by outcome, and the cost of an accepted picture.
 
-    In USD; in seconds where nothing costs any. The 20 dearest rows are drawn, in the order of the table.
+    In USD; in seconds where nothing costs any. The 20 dearest rows that cost something, in the order of the table.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     unit = "usd" if any(row.usd > 0 for row in report.rows) else "seconds"
-    dearest = sorted(report.rows, key=lambda row: -getattr(row, unit))[:_MOST_BARS]
-    rows = [row for row in report.rows if any(row is one for one in dearest)]
+    costly = [row for row in report.rows if getattr(row, unit) > 0]
+    dearest = sorted(costly, key=lambda row: -getattr(row, unit))[:_MOST_BARS]
+    rows = [row for row in costly if any(row is one for one in dearest)]
     names = [_bar_name(row) for row in rows]
     # Figure and canvas alone: pyplot keeps global state and is not safe in threads.
     figure = Figure(figsize=(9.2, 1.6 + 0.34 * len(rows)), dpi=80, layout="constrained", facecolor="white")
