@@ -314,6 +314,8 @@ def cutout(photos: Sequence[str], output: str, engine: str, correction: str, exp
 @shown
 @click.option("--side", default=1600, show_default=True, type=click.IntRange(200, 4096), help="Longer side in pixels.")
 @click.option("--harmonise/--no-harmonise", default=True, show_default=True, help="Match the product to the light.")
+@click.option("--engine", default="", help="Scene engine; default: the configured one. None that costs money.")
+@click.option("--product", default="", help="What it is, in a few words, for an engine that is told.")
 @click.option("-o", "--output", required=True, type=click.Path(dir_okay=False), help="PNG, WebP or JPEG file.")
 @command
 def compose(
@@ -325,12 +327,14 @@ def compose(
     height_cm: float | None,
     side: int,
     harmonise: bool,
+    engine: str,
+    product: str,
     output: str,
 ) -> int:
     """Put a cut-out (PNG with alpha) into a scene."""
     from catalog_assets.composing import Wish, compose_file
 
-    wish = Wish(seed, crop, pose, height_cm, side, harmonise)  # type: ignore[arg-type] # click checked the words
+    wish = Wish(seed, crop, pose, height_cm, side, harmonise, engine, product)  # type: ignore[arg-type] # click checked
     return _lines([compose_file(Path(cutout), scene, Path(output), _engines(), wish)])
 
 

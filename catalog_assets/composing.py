@@ -18,7 +18,7 @@ from catalog_assets.single import ANY_PICTURE, cutout_of, read_picture
 from resources.engines import Engines
 from resources.imaging.encode import jpeg, png_rgba, webp_lossless
 from resources.progress import Progress
-from resources.scenes.engine import Care, SceneJob, scene_seed
+from resources.scenes.engine import Care, EngineError, SceneJob, scene_seed
 from resources.scenes.plate import Plate, load_plates
 from resources.scenes.studio import StudioEngine
 from resources.scenes.templates import KIND_OF_POSE, Crop, Pose, crop_size, load_templates
@@ -32,7 +32,10 @@ _PAPER, _INK = (250, 250, 248), (24, 26, 30)
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """How a picture should be made. crop: none is the template's first. side: pixels of the longer side."""
+    """How a picture should be made. crop: none is the template's first. side: pixels of the longer side.
+
+    engine: "" is the configured one. product: what it is, in a few words, for an engine that is told.
+    """
 
     seed: int = 1
     crop: Crop | None = None
@@ -40,6 +43,8 @@ class Wish:
     height_cm: float | None = None
     side: int = 1600
     harmonise: bool = True
+    engine: str = ""
+    product: str = ""
 
 
 def compose_file(cutout: Path, scene: str, output: Path, engines: Engines, wish: Wish = Wish()) -> dict[str, Any]:
@@ -55,7 +60,7 @@ def compose_file(cutout: Path, scene: str, output: Path, engines: Engines, wish:
     if crop not in template.crops:
         raise SettingsError(f"{scene} is not composed for {crop}; choose {', '.join(template.crops)}")
     write = _writer(cutout, output)
-    engine = known(engines.scene_engine)
+    engine = known(lambda: engines.scene_engine(wish.engine))
     rgba = _read_cutout(cutout)
     if isinstance(rgba, Rejection):
         return _rejected(cutout, rgba)
@@ -67,8 +72,13 @@ def compose_file(cutout: Path, scene: str, output: Path, engines: Engines, wish:
         wish.pose,
         wish.height_cm,
         Care(wish.harmonise),
+        product=wish.product,
+        name=cutout.stem,
     )
-    candidate = engine.compose([job])[0]
+    try:
+        candidate = engine.compose([job])[0]
+    except EngineError as error:
+        return _rejected(cutout, Rejection(error.code, error.message, "Or choose another engine: `catalog models`."))
     write(candidate.rgb)
     return {
         "file": str(output),

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,10 @@ from catalog_assets.cli import cli
 from catalog_assets.composing import Wish, compose_file, sheet_file
 from catalog_assets.settings import SettingsError
 from resources.engines import Engines
+from resources.scenes.engine import Candidate, EngineError, SceneJob
+from resources.scenes.engines import SCENE_ENGINES
 from resources.scenes.plate import load_plates
+from resources.scenes.studio import StudioEngine
 from resources.scenes.templates import KIND_OF_POSE
 from tests.pictures import png_bytes, product_cutout, product_photo, truncated
 
@@ -248,3 +252,24 @@ def test_a_rejected_cutout_is_an_exit_status_of_one(tmp_path: Path, folder: Path
         result = _call(command[0], folder / "photo.png", *command[1:], "-o", tmp_path / "x.png")
         assert result.exit_code == 1
         assert json.loads(result.stdout)["reason"] == "no_transparency"
+
+
+def test_an_engine_that_fails_is_told_and_nothing_is_written(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Failing(StudioEngine):
+        def compose(self, jobs: Sequence[SceneJob]) -> list[Candidate]:
+            raise EngineError("out_of_memory", f"{jobs[0].product} does not fit")
+
+    monkeypatch.setitem(SCENE_ENGINES, "failing", Failing)
+    wish = replace(SMALL, engine="failing", product="a mug")
+    told = compose_file(folder / "cutout.png", "grey-sweep", tmp_path / "x.png", Engines(), wish)
+    assert (told["status"], told["reason"], told["message"]) == ("rejected", "out_of_memory", "a mug does not fit")
+    assert not (tmp_path / "x.png").exists()
+
+
+def test_an_engine_that_costs_money_is_no_engine_for_trying_things(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="fal-flux-fill costs money"):
+        compose_file(
+            folder / "cutout.png", "grey-sweep", tmp_path / "x.png", Engines(), replace(SMALL, engine="fal-flux-fill")
+        )
