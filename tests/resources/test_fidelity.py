@@ -79,7 +79,11 @@ def _recolour_part(rgb: U8) -> U8:
     return rgb
 
 
-@pytest.mark.parametrize("change", [lambda rgb: rgb, _jpeg, _gain(1.04, 1.04, 1.04), _gain(1.02, 1, 0.98)], ids=str)
+@pytest.mark.parametrize(
+    "change",
+    [lambda rgb: rgb, _jpeg, _gain(1.04, 1.04, 1.04), _gain(1.02, 1, 0.98)],
+    ids=["none", "jpeg", "brighter", "warmer"],
+)
 @pytest.mark.parametrize("scale", [0.55, 1.1])
 def test_honest_work_is_accepted(change: Callable[[U8], U8], scale: float) -> None:
     verdict = _found(change, scale)
