@@ -22,6 +22,7 @@ from resources.storage.base import (
     StoreError,
     check_key,
     content_hash,
+    json_bytes,
 )
 from resources.storage.local import LocalStore
 from resources.storage.s3 import S3Store, connect, default_client
@@ -43,6 +44,7 @@ __all__ = [
     "StoreError",
     "check_key",
     "content_hash",
+    "json_bytes",
     "open_store",
 ]
 

@@ -57,7 +57,7 @@ def nothing(written: str) -> None:
 
 
 class Store(LocalStore):
-    """A store with hooks before and after each write; they are told the key and the first bytes."""
+    """A store with hooks before and after each write and creation; they are told the key and the first bytes."""
 
     before: Callable[[str], None] = staticmethod(nothing)
     after: Callable[[str], None] = staticmethod(nothing)
@@ -67,6 +67,13 @@ class Store(LocalStore):
         self.before(told)
         super().write(key, data)
         self.after(told)
+
+    def create(self, key: str, data: bytes) -> bool:
+        told = f"{key} {data[:400]!r}"
+        self.before(told)
+        created = super().create(key, data)
+        self.after(told)
+        return created
 
 
 def crash_at(*parts: str) -> Callable[[str], None]:

@@ -77,6 +77,13 @@ class Entry:
     token: str
 
 
+def json_bytes(value: Any) -> bytes:
+    """A JSON value as `write_json` puts it."""
+    # ASCII only: a name with a lone surrogate can then be written, and read back as it was.
+    text = json.dumps(value, sort_keys=True, allow_nan=False, indent=1, ensure_ascii=True)
+    return text.encode("ascii") + b"\n"
+
+
 def content_hash(data: bytes) -> str:
     """SHA-256 of the content, 64 hex digits: the fingerprint of a picture, computed from its bytes."""
     return hashlib.sha256(data).hexdigest()
@@ -186,6 +193,14 @@ class CatalogStore(ABC):
         """
 
     @abstractmethod
+    def create(self, key: str, data: bytes) -> bool:
+        """Put bytes under a key where nothing lies yet; False, and nothing done, if something does.
+
+        Of several that create the same key at once, in whatever processes, one gets True. Put something of your own
+        into the bytes: where a reply was lost, equal bytes are taken for one's own.
+        """
+
+    @abstractmethod
     def write_stream(self, key: str, chunks: Iterable[bytes], content_type: str | None = None) -> None:
         """Put what comes in pieces under a key, atomically: memory does not grow with it.
 
@@ -260,6 +275,4 @@ class CatalogStore(ABC):
 
     def write_json(self, key: str, value: Any) -> None:
         """Put a JSON value under a key: names sorted, so equal values give equal bytes; no NaN."""
-        # ASCII only: a name with a lone surrogate can then be written, and read back as it was.
-        text = json.dumps(value, sort_keys=True, allow_nan=False, indent=1, ensure_ascii=True)
-        self.write(key, text.encode("ascii") + b"\n", content_type="application/json")
+        self.write(key, json_bytes(value), content_type="application/json")

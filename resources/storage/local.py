@@ -34,6 +34,8 @@ from resources.storage.base import (
     listed_folder,
 )
 
+# How file systems without hard links say so.
+_NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 _READ_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 
@@ -104,6 +106,22 @@ class LocalStore(CatalogStore):
             if isinstance(error, OSError):
                 raise _local_error(error, "write", key) from error
             raise
+
+    def create(self, key: str, data: bytes) -> bool:
+        path = self._root / check_key(key)
+        temporary = path.with_name(f"{TEMPORARY}{os.getpid()}-{secrets.token_hex(8)}")
+        try:
+            with self._create(temporary) as file:
+                file.write(data)
+            _link(temporary, path, data)
+        except FileExistsError:
+            return False
+        except OSError as error:
+            raise _local_error(error, "create", key) from error
+        finally:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+        return True
 
     def delete(self, key: str) -> None:
         path = self._root / check_key(key)
@@ -289,6 +307,17 @@ def _removed_if_older(path: Path, before: float) -> bool:
 def _is_absence(error: OSError) -> bool:
     # A name too long for the file system cannot be there; neither can something below a file.
     return error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.ENXIO)
+
+
+def _link(whole: Path, path: Path, data: bytes) -> None:
+    """Give a file its name; unlike a rename that never replaces what is there. Raises FileExistsError, OSError."""
+    try:
+        path.hardlink_to(whole)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        with path.open("xb") as file:  # may be seen half written: still nobody else creates it
+            file.write(data)
 
 
 def _local_error(error: OSError, verb: str, key: str) -> StoreError:

@@ -59,6 +59,7 @@ _CONTENT_TYPES = {
     "zip": "application/zip",
 }
 
+_ALREADY_THERE = frozenset({"PreconditionFailed", "ConditionalRequestConflict"})
 _WRONG_CREDENTIALS = frozenset(
     {
         "AuthFailure",
@@ -180,6 +181,25 @@ class S3Store(CatalogStore):
             lambda: self._client.put_object(Bucket=self._bucket, Key=name, Body=data, **headers),
         )
         self._bucket_seen = True
+
+    def create(self, key: str, data: bytes) -> bool:
+        name = self._name(check_key(key))
+        target = {"Bucket": self._bucket, "Key": name, "ContentType": _content_type(key)}
+        try:
+            self._call("create", key, lambda: self._client.put_object(**target, Body=data, IfNoneMatch="*"))
+        except StoreError as error:
+            if error.code != "already_there":
+                raise
+            return self._is_ours(key, data)
+        self._bucket_seen = True
+        return True
+
+    def _is_ours(self, key: str, data: bytes) -> bool:
+        """True if a put that was sent again, because its reply was lost, had come through the first time."""
+        try:
+            return self.read(key) == data
+        except NotFound:
+            return False
 
     def write_stream(self, key: str, chunks: Iterable[bytes], content_type: str | None = None) -> None:
         """One put for what fits into a part, an upload in parts else, which any exception takes back."""
@@ -362,6 +382,8 @@ class S3Store(CatalogStore):
         said = f"{what} {display(code) or status}."
         if code == "InvalidRange" or status == 416:
             return _EmptyRange()
+        if verb == "create" and (code in _ALREADY_THERE or status in (409, 412)):
+            return StoreError("already_there", f"{display(key)} is there already.", "Nothing was written.")
         if code == "PreconditionFailed" or status == 412:
             return StoreError("changed_while_read", f"{display(key)} was replaced while it was read.", "Run again.")
         if code == "NoSuchBucket":

@@ -332,3 +332,20 @@ def test_a_lost_answer_beside_a_full_disk_may_have_been_paid(shop: Shop, kind: K
     else:
         made(shop.engine(kind), job)
     assert shop.paid == 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_two_runs_that_order_the_same_picture_at_once_pay_for_one(shop: Shop, kind: Kind) -> None:
+    job, other = shop.job(), shop.engine(kind)
+
+    def meanwhile(written: str) -> None:
+        if '"intent"' in written:
+            shop.store.before = nothing
+            made(other, job)
+
+    shop.store.before = meanwhile
+    error = failure(shop.engine(kind), job)
+    assert (error.code, error.usd, error.healthy) == ("ordered_elsewhere", 0, True)
+    assert shop.paid == 1
+    assert made(shop.engine(kind), job).usd == 0
+    assert shop.paid == 1

@@ -30,10 +30,19 @@ def keys(folder: Path) -> list[str]:
     return [entry.key for entry in LocalStore(folder).list(FOLDER)]
 
 
+def intended(journal: Journal, key: str = KEY) -> Entry:
+    """A new order that nobody else has made."""
+    entry = journal.intend("p", key)
+    assert entry is not None
+    return entry
+
+
 def test_an_order_from_intent_to_picture(journal: Journal, clock: Clock) -> None:
     assert journal.read("p", KEY) is None
-    entry = journal.intend("p", KEY)
-    assert journal.read("p", KEY) == entry == Entry("intent", clock.at)
+    entry = intended(journal)
+    assert journal.read("p", KEY) == entry == Entry("intent", clock.at, owner=entry.owner)
+    assert journal.intend("p", KEY) is None, "somebody else was first"
+    assert journal.read("p", KEY) == entry
     entry = replace(entry, state="submitted", request_id="r-1")
     journal.write("p", KEY, entry)
     journal.fetched("p", KEY, entry, b"picture", 0.05)
@@ -45,7 +54,7 @@ def test_an_order_from_intent_to_picture(journal: Journal, clock: Clock) -> None
 
 
 def test_a_picture_without_its_note_counts_as_fetched(journal: Journal, tmp_path: Path) -> None:
-    entry = journal.intend("p", KEY)
+    entry = intended(journal)
     LocalStore(tmp_path).write(f"{FOLDER}/p/{KEY}.picture", b"picture")
     found = journal.read("p", KEY)
     assert found is not None
@@ -54,7 +63,7 @@ def test_a_picture_without_its_note_counts_as_fetched(journal: Journal, tmp_path
 
 
 def test_a_changed_picture_is_none(journal: Journal, tmp_path: Path) -> None:
-    journal.fetched("p", KEY, journal.intend("p", KEY), b"picture", 0)
+    journal.fetched("p", KEY, intended(journal), b"picture", 0)
     found = journal.read("p", KEY)
     assert found is not None
     LocalStore(tmp_path).write(f"{FOLDER}/p/{KEY}.picture", b"another")
@@ -86,7 +95,7 @@ def test_damage_is_an_error_never_a_free_order(journal: Journal, tmp_path: Path,
 
 
 def test_what_is_forgotten_leaves_nothing(journal: Journal, tmp_path: Path) -> None:
-    journal.fetched("p", KEY, journal.intend("p", KEY), b"picture", 0)
+    journal.fetched("p", KEY, intended(journal), b"picture", 0)
     journal.forget("p", KEY)
     journal.forget("p", KEY)
     assert [key for key in keys(tmp_path) if "_days" not in key] == []
@@ -95,11 +104,12 @@ def test_what_is_forgotten_leaves_nothing(journal: Journal, tmp_path: Path) -> N
 def test_old_orders_go_with_their_pictures(journal: Journal, clock: Clock, tmp_path: Path) -> None:
     old, sent_again, damaged, young = (digit * 64 for digit in "abcd")
     for key in (old, sent_again, damaged):
-        journal.fetched("p", key, journal.intend("p", key), b"picture", 0)
+        journal.fetched("p", key, intended(journal, key), b"picture", 0)
     LocalStore(tmp_path).write(f"{FOLDER}/p/{damaged}.json", b"?")
     clock.at += 6 * DAY
     assert journal.prune() == 0
     clock.at += 2 * DAY
+    journal.forget("p", sent_again)
     journal.intend("p", sent_again)
     journal.intend("p", young)
     assert journal.prune() == 2
@@ -121,7 +131,7 @@ def test_strange_files_among_the_days_are_left_alone(journal: Journal, clock: Cl
 def test_in_a_bucket_it_is_the_same(s3_server: S3Server, clock: Clock) -> None:
     store = open_store(f"s3://{s3_server.new_bucket()}/shop", s3_server.client)
     journal = Journal(store, clock)
-    journal.fetched("p", KEY, journal.intend("p", KEY), b"picture", 0.05)
+    journal.fetched("p", KEY, intended(journal), b"picture", 0.05)
     found = journal.read("p", KEY)
     assert found is not None
     assert journal.picture("p", KEY, found) == b"picture"

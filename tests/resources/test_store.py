@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -832,3 +833,43 @@ def test_opening_a_local_store_imports_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_a_key_is_created_once(store: CatalogStore) -> None:
+    assert store.create("state/lock.json", b"mine")
+    assert not store.create("state/lock.json", b"yours")
+    assert store.read("state/lock.json") == b"mine"
+    store.delete("state/lock.json")
+    assert store.create("state/lock.json", b"yours")
+    assert keys(store.list("state")) == ["state/lock.json"]
+
+
+def test_of_many_who_create_a_key_at_once_one_does(store: CatalogStore) -> None:
+    ready = threading.Barrier(8)
+
+    def race(number: int) -> bool:
+        ready.wait()
+        return store.create("state/race.json", f"number {number}".encode())
+
+    with ThreadPoolExecutor(8) as pool:
+        won = [number for number, first in enumerate(pool.map(race, range(8))) if first]
+    assert len(won) == 1
+    assert store.read("state/race.json") == f"number {won[0]}".encode()
+
+
+def test_a_creation_that_was_sent_twice_is_still_ones_own(s3_server: S3Server) -> None:
+    store = s3_store(s3_server)
+    assert store.create("state/lock.json", b"mine")
+    assert store.create("state/lock.json", b"mine")  # as when the first reply was lost
+
+
+def test_a_key_is_created_once_where_there_are_no_hard_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: Path, target: Path) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(Path, "hardlink_to", refuse)
+    store = LocalStore(tmp_path)
+    assert store.create("state/lock.json", b"mine")
+    assert not store.create("state/lock.json", b"yours")
+    assert store.read("state/lock.json") == b"mine"
+    assert [path.name for path in (tmp_path / "state").iterdir()] == ["lock.json"]

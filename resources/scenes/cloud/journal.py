@@ -4,20 +4,20 @@
     state/cloud/<provider>/<key>.picture   what was fetched
     state/cloud/_days/<date>/...           which entries began on a day: old ones are found without reading all
 
-The intent is written before an order is sent. An entry that says `intent` therefore may have been paid; only an order
-that surely was not accepted is forgotten. The store has no locks: two processes that ask for the same picture at the
-same moment could both pay.
+The intent is created before an order is sent. An entry that says `intent` therefore may have been paid; only an order
+that surely was not accepted is forgotten. Of several runs that ask for the same picture at once, one gets to create it.
 """
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Literal, get_args
 
-from resources.store import CatalogStore, NotFound, StoreError, content_hash
+from resources.store import CatalogStore, NotFound, StoreError, content_hash, json_bytes
 
 FOLDER = "state/cloud"
 KEPT_DAYS = 7
@@ -29,9 +29,10 @@ State = Literal["intent", "submitted", "fetched", "failed"]
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """How far an order is. at: seconds since 1970, when it was first sent. request_id: "" if the provider gave none.
+    """How far an order is.
 
-    told: USD that were reported for it. sha256: of the picture. code, message: why it failed.
+    at: seconds since 1970, when it was first sent. request_id: "" if the provider gave none. told: USD that were
+    reported for it. sha256: of the picture. code, message: why it failed. owner: what only its creator knows.
     """
 
     state: State
@@ -41,6 +42,7 @@ class Entry:
     sha256: str = ""
     code: str = ""
     message: str = ""
+    owner: str = ""
 
 
 class Journal:
@@ -70,17 +72,20 @@ class Journal:
         # Named by its request, written whole: it is the answer, and only the note of it is missing.
         return replace(entry, state="fetched", sha256=content_hash(picture))
 
-    def intend(self, provider: str, key: str, told: float = 0.0) -> Entry:
-        """Note, before it is sent, that an order will be. told: USD that were reported for it already."""
-        entry = Entry("intent", self._now(), told=told)
+    def intend(self, provider: str, key: str, told: float = 0.0) -> Entry | None:
+        """Note, before it is sent, that an order will be; None if somebody else has just done so.
+
+        told: USD that were reported for it already.
+        """
+        entry = Entry("intent", self._now(), told=told, owner=secrets.token_hex(8))
         day = datetime.fromtimestamp(entry.at, UTC).date().isoformat()
         self._store.write(f"{_DAYS}/{day}/{provider}/{key}", b"")
-        self.write(provider, key, entry)
-        return entry
+        created = self._store.create(_entry_key(provider, key), json_bytes(_stored(entry)))
+        return entry if created else None
 
     def write(self, provider: str, key: str, entry: Entry) -> None:
         """Put an entry in place of the one before."""
-        self._store.write_json(_entry_key(provider, key), {"format": _FORMAT, **asdict(entry)})
+        self._store.write_json(_entry_key(provider, key), _stored(entry))
 
     def fetched(self, provider: str, key: str, entry: Entry, picture: bytes, told: float) -> None:
         """Keep what was delivered, then note it. told: USD that are reported for it by now."""
@@ -131,6 +136,10 @@ class Journal:
         return 1
 
 
+def _stored(entry: Entry) -> dict[str, Any]:
+    return {"format": _FORMAT, **asdict(entry)}
+
+
 def _entry_key(provider: str, key: str) -> str:
     return f"{FOLDER}/{provider}/{key}.json"
 
@@ -154,7 +163,7 @@ def _entry(data: Any) -> Entry | None:
         entry = Entry(**data)
     except TypeError:
         return None
-    texts = (entry.request_id, entry.sha256, entry.code, entry.message)
+    texts = (entry.request_id, entry.sha256, entry.code, entry.message, entry.owner)
     numbers = (entry.at, entry.told)
     fits = all(isinstance(text, str) for text in texts) and all(isinstance(n, (int, float)) for n in numbers)
     return entry if fits else None

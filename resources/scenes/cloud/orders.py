@@ -124,6 +124,8 @@ class Orders:
             entry = self._journal.intend(self._provider.name, key, told)
         except StoreError as error:
             self._fail("no_journal", f"the journal of orders cannot be written, so nothing is sent: {error.message}")
+        if entry is None:
+            self._fail("ordered_elsewhere", "another run orders this very picture at the moment", healthy=True)
         failure: CallError
         try:
             progress = self._adapter.submit(order)
