@@ -114,7 +114,7 @@ def test_old_orders_go_with_their_pictures(journal: Journal, clock: Clock, tmp_p
     journal.intend("p", young)
     assert journal.prune() == 2
     left = [key.rsplit("/", 1)[1] for key in keys(tmp_path) if "_days" not in key]
-    assert left == [f"{sent_again}.json", f"{sent_again}.picture", f"{young}.json"]
+    assert left == [f"{sent_again}.json", f"{young}.json"]
     clock.at += 9 * DAY
     assert journal.prune() == 2
     assert keys(tmp_path) == []
