@@ -10,7 +10,7 @@ demo: $(VENV)/.base  ## the whole line over the sample catalog
 	$(BIN)/catalog demo --root demo
 
 test: $(VENV)/.dev lint types  ## everything that must hold before a commit
-	$(BIN)/python -m pytest -n auto --dist loadfile
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -21,6 +21,12 @@ os.environ["DAGSTER_DISABLE_TELEMETRY"] = "1"
 os.environ["HF_HUB_OFFLINE"] = "1"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests begin first: most of these wait for servers, while other tests use the processor."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 @pytest.fixture(autouse=True)
 def _logs_again() -> Iterator[None]:
     """The command line silences logs for the process it is in: tests after it hear them again."""

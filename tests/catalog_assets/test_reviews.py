@@ -86,6 +86,9 @@ class OneEngine:
     def matting_engine(self) -> HalfEngine:
         return self.engine
 
+    def threads(self) -> int:
+        return 1
+
 
 def run(root: Path | CatalogStore, engine: HalfEngine, skus: Sequence[str] | None = None, **options: Any) -> LineReport:
     """The product line over a catalog with an engine of the test's own."""
