@@ -143,9 +143,9 @@ class CandidateMaker:
 
     def backdrop(self, record: Record, cutout: Record, scene: Scene) -> NDArray[np.uint8] | None:
         """The scene of a candidate without the product, if the engine that made it is still in use and knows it."""
-        made_by = record.engine
-        engine = next((one for one in self.routes.engines.values() if made_by and one.name == made_by.name), None)
-        if engine is None or made_by is None or engine.revision != made_by.revision:
+        by = record.engine and (record.engine.name, record.engine.revision)
+        engine = next((one for one in self.routes.engines.values() if (one.name, one.revision) == by), None)
+        if engine is None:
             return None
         made_in = set_like(self.context, [record])
         return engine.backdrop(self.job(Variant(cutout, scene, record.facts["candidate"], self.campaign.name, made_in)))

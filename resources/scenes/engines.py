@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
 
 from resources.gpu import GpuOptions
+from resources.scenes.cloud.providers import Provider
 from resources.scenes.engine import SceneEngine
 from resources.scenes.studio import StudioEngine
 from resources.store import CatalogStore
 from resources.weights import Models, Registry
-
-if TYPE_CHECKING:
-    from resources.scenes.cloud.providers import Provider
 
 SCENE_ENGINES: dict[str, Callable[[], SceneEngine]] = {"studio": StudioEngine}
 """Those that need nothing."""
