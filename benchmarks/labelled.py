@@ -54,6 +54,7 @@ class Case:
     matte: str = ""
     plan: Plan | None = None
     sprites: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,14 @@ def photo_cases(data: Path) -> list[Case]:
     """Photos of a folder with manifest.csv (file, matte, gt_type) whose mattes can be trusted."""
     with (data / "manifest.csv").open(newline="", encoding="utf-8") as lines:
         return [
-            Case(Path(row["file"]).stem, row["gt_type"], row["file"], str(data / row["file"]), str(data / row["matte"]))
+            Case(
+                Path(row["file"]).stem,
+                row["gt_type"],
+                row["file"],
+                str(data / row["file"]),
+                str(data / row["matte"]),
+                tags=tuple(row.get("tags", "").split(",")),
+            )
             for row in csv.DictReader(lines)
             if row["matte"] and row["gt_type"] not in _NO_TRUTH
         ]
@@ -220,12 +228,13 @@ def _digest(files: Sequence[Path]) -> str:
 
 @cache
 def state(engine: str) -> str:
-    """A short name for everything an engine's answer depends on: its code and its limits, and photo correction."""
+    """A short name for everything an engine's answer depends on: code, weights and limits, and photo correction."""
     entry = "classical" if engine == "classical" else "engines"
     packages = Path(thresholds.__file__).parent.parent.parent
     start = [packages / "resources" / "matting" / f"{entry}.py", packages / "resources" / "imaging" / "correction.py"]
     limits = json.dumps(thresholds.shipped_thresholds().limits_of(engine), sort_keys=True)
-    return hashlib.sha256((_digest(_imported(start, packages)) + limits).encode()).hexdigest()[:12]
+    parts = _digest(_imported(start, packages)) + limits + _engine(engine).revision
+    return hashlib.sha256(parts.encode()).hexdigest()[:12]
 
 
 def _imported(start: Sequence[Path], packages: Path) -> list[Path]:

@@ -51,7 +51,23 @@ def export(net: CutNet, path: Path, side: int) -> None:
             # Optimising would merge equal weights and lose their names; the runtime optimises when it loads.
             optimize=False,
         )
+    _bare(half)
     half.replace(path)
+
+
+def _bare(path: Path) -> None:
+    """Take out what the exporter tells of the code that was traced: where it lies on this machine, line by line."""
+    import onnx
+
+    model = onnx.load(str(path))
+    graphs = [model.graph, *model.functions]
+    for part in (model, *graphs, *(node for graph in graphs for node in graph.node)):
+        part.doc_string = ""
+        del part.metadata_props[:]
+    for value in (*model.graph.initializer, *model.graph.input, *model.graph.output, *model.graph.value_info):
+        value.doc_string = ""
+        del value.metadata_props[:]
+    onnx.save(model, str(path))
 
 
 def read_back(path: Path) -> CutNet:

@@ -28,7 +28,7 @@ class Schedule:
     """
 
     steps: int
-    rate: float = 1.5e-3
+    rate: float = 4e-3
     warmup: int = 200
     decay: float = 0.3
     weight_decay: float = 0.02

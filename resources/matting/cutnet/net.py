@@ -2,7 +2,7 @@
 
 An encoder to 1/32 of the picture and a decoder back, with a view of the whole picture in the middle. No batch
 statistics: weights are standardised instead (scaled weight standardisation, Brock, De and Smith 2021), and every
-residual branch starts at nothing (SkipInit, De and Smith 2020). So the net answers for a picture in the same way
+residual branch starts with a small share (after SkipInit, De and Smith 2020). So the net answers for a picture in the same way
 whatever stands beside it in a batch, and a shop that trains it on a handful of pictures moves no hidden statistics.
 
 Importing this file imports torch: it is for training and for export; at run time the ONNX file is enough.
@@ -43,7 +43,8 @@ class Conv(nn.Conv2d):
     def __init__(self, taken: int, given: int, size: int, stride: int = 1, groups: int = 1) -> None:
         super().__init__(taken, given, size, stride, padding=size // 2, groups=groups)
         self.gain = nn.Parameter(torch.ones(given, 1, 1, 1))
-        nn.init.normal_(self.weight)
+        # Their scale changes no answer, only how far a step turns them.
+        nn.init.normal_(self.weight, std=self.weight[0].numel() ** -0.5)
         nn.init.zeros_(self.bias)
 
     def standard_weight(self) -> Tensor:
@@ -65,7 +66,7 @@ class Dense(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
         self.first, self.second = Conv(width, width, 3), Conv(width, width, 3)
-        self.share = nn.Parameter(torch.zeros(()))
+        self.share = nn.Parameter(torch.tensor(0.2))
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.share * self.second(functional.relu(self.first(functional.relu(x))))
@@ -78,7 +79,7 @@ class Wide(nn.Module):
         super().__init__()
         self.look = Conv(width, width, 5, groups=width)
         self.widen, self.narrow = Conv(width, 2 * width, 1), Conv(2 * width, width, 1)
-        self.share = nn.Parameter(torch.zeros(()))
+        self.share = nn.Parameter(torch.tensor(0.2))
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.share * self.narrow(functional.relu(self.widen(self.look(functional.relu(x)))))
@@ -92,7 +93,7 @@ class Whole(nn.Module):
         part = width // 4
         self.parts = nn.ModuleList(Conv(width, part, 1) for _ in (1, 2))
         self.merge = Conv(width + 2 * part, width, 1)
-        self.share = nn.Parameter(torch.zeros(()))
+        self.share = nn.Parameter(torch.tensor(0.2))
 
     def forward(self, x: Tensor) -> Tensor:
         seen = functional.relu(x)
@@ -109,7 +110,8 @@ class CutNet(nn.Module):
     def __init__(self, widths: Sequence[int] = WIDTHS, depths: Sequence[int] = DEPTHS) -> None:
         super().__init__()
         half, quarter, eighth, sixteenth, last = widths
-        self.stem = Conv(3, half, 3, 2)
+        # Not standardised: weights of mean 0 would be blind to how bright and of what colour a surface is.
+        self.stem = nn.Conv2d(3, half, 3, 2, padding=1)
         self.quarter = _stage(half, quarter, Dense, depths[0])
         self.eighth = _stage(quarter, eighth, Dense, depths[1])
         self.sixteenth = _stage(eighth, sixteenth, Wide, depths[2])
