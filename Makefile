@@ -2,9 +2,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+CUTNET := .cache/cutnet
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test lint types dev bench bench-gpu clean
+.PHONY: demo test lint types dev bench bench-gpu cutnet clean
 
 demo: $(VENV)/.base  ## the whole line over the sample catalog
 	$(BIN)/catalog demo --root demo
@@ -36,6 +37,18 @@ bench: $(VENV)/.dev  ## figures, as CPU seconds or ratios within one run; DATA=f
 
 bench-gpu: $(VENV)/.gpu  ## figures of the gpu profile on a machine with a GPU; needs no weights
 	$(BIN)/python -m benchmarks.gpu
+
+cutnet: $(VENV)/.dev .venv-bpy/.done  ## trains the cut-out net from nothing; MESHES=folder with models and panoramas, DATA=folder
+	.venv-bpy/bin/python rendering/training_sprites.py --missing --out $(CUTNET)/sprites
+	$(if $(MESHES),.venv-bpy/bin/python rendering/training_sprites.py --missing --out $(CUTNET)/meshes --meshes $(MESHES))
+	$(BIN)/python -m training.train --work $(CUTNET)/net --sprites $(CUTNET)/sprites $(if $(MESHES),$(CUTNET)/meshes --panoramas $(MESHES))
+	$(BIN)/python -m training.publish --state $(CUTNET)/net/state_fine.pt
+	$(BIN)/python -m benchmarks.ablation $(DATA)
+
+.venv-bpy/.done:  # Blender as a Python module; it wants Python 3.11 and an environment of its own
+	$(PYTHON) -m venv .venv-bpy
+	.venv-bpy/bin/pip install --quiet --disable-pip-version-check "bpy==4.5.*" numpy pillow pyyaml
+	touch $@
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

@@ -32,6 +32,17 @@ def hex_color(code: str) -> Color:
     return (r, g, b)
 
 
+def hex_code(red: float, green: float, blue: float) -> str:
+    """An sRGB code from channels in 0..1; what lies outside is clipped."""
+    return "#" + "".join(f"{round(255 * min(1.0, max(0.0, channel))):02x}" for channel in (red, green, blue))
+
+
+def channels(code: str) -> tuple[float, float, float]:
+    """sRGB channels in 0..1 of a code such as `#1f4e9c`."""
+    red, green, blue = (int(code[i : i + 2], 16) / 255 for i in (1, 3, 5))
+    return red, green, blue
+
+
 def principled(name: str, color: str, **inputs: float) -> bpy.types.Material:
     """A plain Principled material; `color` is an sRGB code."""
     material = bpy.data.materials.new(name)
@@ -50,7 +61,7 @@ def shader_of(material: bpy.types.Material) -> bpy.types.Node:
     return material.node_tree.nodes["Principled BSDF"]
 
 
-def _noise(
+def noise(
     material: bpy.types.Material, scale: float, stretch: Sequence[float], detail: float, distortion: float = 0
 ) -> bpy.types.Node:
     """A noise texture in object space, stretched along the axes."""
@@ -93,7 +104,7 @@ def add_bump(
     bump = tree.nodes.new("ShaderNodeBump")
     bump.inputs["Strength"].default_value = strength
     bump.inputs["Distance"].default_value = depth
-    tree.links.new(_noise(material, scale, stretch, detail).outputs["Fac"], bump.inputs["Height"])
+    tree.links.new(noise(material, scale, stretch, detail).outputs["Fac"], bump.inputs["Height"])
     normal = shader_of(material).inputs["Normal"]
     if normal.links:
         tree.links.new(normal.links[0].from_socket, bump.inputs["Normal"])
@@ -136,7 +147,7 @@ def add_tint(
     """Colour by noise through a ramp."""
     color = ramp(material, stops)
     links = material.node_tree.links
-    links.new(_noise(material, scale, stretch, detail, distortion).outputs["Fac"], color.inputs["Fac"])
+    links.new(noise(material, scale, stretch, detail, distortion).outputs["Fac"], color.inputs["Fac"])
     links.new(color.outputs["Color"], shader_of(material).inputs["Base Color"])
     return material
 
@@ -147,7 +158,7 @@ def add_roughness(material: bpy.types.Material, low: float, high: float, scale: 
     span = tree.nodes.new("ShaderNodeMapRange")
     span.inputs["From Min"].default_value, span.inputs["From Max"].default_value = 0.3, 0.7
     span.inputs["To Min"].default_value, span.inputs["To Max"].default_value = low, high
-    tree.links.new(_noise(material, scale, (1, 1, 1), 5).outputs["Fac"], span.inputs["Value"])
+    tree.links.new(noise(material, scale, (1, 1, 1), 5).outputs["Fac"], span.inputs["Value"])
     tree.links.new(span.outputs["Result"], shader_of(material).inputs["Roughness"])
     return material
 
@@ -169,7 +180,7 @@ def by_height(
     color = ramp(material, stops)
     tree.links.new(coords.outputs["Object"], split.inputs["Vector"])
     tree.links.new(split.outputs["Z"], scale.inputs[0])
-    tree.links.new(_noise(material, 3.0, (1, 1, 1), 3).outputs["Fac"], mix.inputs[0])
+    tree.links.new(noise(material, 3.0, (1, 1, 1), 3).outputs["Fac"], mix.inputs[0])
     tree.links.new(scale.outputs["Value"], mix.inputs[2])
     tree.links.new(mix.outputs["Value"], color.inputs["Fac"])
     tree.links.new(color.outputs["Color"], shader_of(material).inputs["Base Color"])

@@ -205,10 +205,10 @@ def build(shot: Shot) -> list[bpy.types.Object]:
     return product
 
 
-def _points(objects: list[bpy.types.Object]) -> list[Vector]:
-    """World points of all surfaces, modifiers included."""
+def surface_points(objects: list[bpy.types.Object], count: int = 400) -> np.ndarray:
+    """Nx3 world points of all surfaces, modifiers included: some `count` of each object, which is enough to frame by."""
     graph = bpy.context.evaluated_depsgraph_get()
-    points = []
+    points = [np.empty((0, 3))]
     for obj in objects:
         if obj.type not in {"MESH", "CURVE", "FONT"}:
             continue
@@ -217,11 +217,10 @@ def _points(objects: list[bpy.types.Object]) -> list[Vector]:
         flat = np.empty(3 * len(mesh.vertices), dtype=np.float32)
         mesh.vertices.foreach_get("co", flat)
         world = np.array(evaluated.matrix_world)
-        # Every n-th point is enough to frame by, and projecting points is slow.
-        local = flat.reshape(-1, 3)[:: max(1, len(mesh.vertices) // 400)]
-        points += [Vector(p) for p in local @ world[:3, :3].T + world[:3, 3]]
+        local = flat.reshape(-1, 3)[:: max(1, len(mesh.vertices) // count)]
+        points.append(local @ world[:3, :3].T + world[:3, 3])
         evaluated.to_mesh_clear()
-    return points
+    return np.concatenate(points)
 
 
 def aim_camera(shot: Shot, product: list[bpy.types.Object], width: int, height: int) -> None:
@@ -232,7 +231,7 @@ def aim_camera(shot: Shot, product: list[bpy.types.Object], width: int, height: 
     data.lens, data.clip_start = shot.lens, 0.05
     camera = kit.link(bpy.data.objects.new("phone", data))
     scene.camera = camera
-    points = _points(product)
+    points = [Vector(point) for point in surface_points(product)]
     middle = sum(points, Vector()) / len(points)
     turn = Euler((math.radians(90 - shot.elevation), 0, math.radians(shot.azimuth))).to_matrix()
     camera.rotation_euler = (turn @ Euler((0, 0, math.radians(shot.roll))).to_matrix()).to_euler()
@@ -299,7 +298,7 @@ def render_photo(shot: Shot, path: Path, preview: bool) -> None:
 def _crop_to(product: list[bpy.types.Object]) -> None:
     """Render only the part of the frame that holds the product; the rest stays empty."""
     scene = bpy.context.scene
-    seen = np.array([world_to_camera_view(scene, scene.camera, p)[:2] for p in _points(product)])
+    seen = np.array([world_to_camera_view(scene, scene.camera, Vector(p))[:2] for p in surface_points(product)])
     # The margin is for hair, which stands off the surfaces that are measured.
     low, high = np.clip(seen.min(axis=0) - 0.06, 0, 1), np.clip(seen.max(axis=0) + 0.06, 0, 1)
     render = scene.render

@@ -114,7 +114,7 @@ def _lighter(code: str, factor: float) -> str:
     return "#" + "".join(f"{c:02x}" for c in channels)
 
 
-def _room(strength: float, ceiling: str = "#ffffff", walls: str = "#cbbfae", ground: str = "#5a4a3c") -> None:
+def room_world(strength: float, ceiling: str = "#ffffff", walls: str = "#cbbfae", ground: str = "#5a4a3c") -> None:
     """The rest of the room as a world: bright ceiling, walls, dark floor. Shiny things need it to mirror."""
     world = bpy.data.worlds.new("room")
     bpy.context.scene.world = world
@@ -155,7 +155,7 @@ def area_light(
 
 def window(side: float = -1, radiance: float = 11.0, room: float = 0.3, tint: str = "#f2f6ff", far: float = 16) -> None:
     """A four-pane window on one side (-1 left, 1 right), a little in front of the product."""
-    _room(room)
+    room_world(room)
     for column in (-1, 1):
         for row in (0, 1):
             at = (side * far, -5 + column * 3.4, 6 + row * 7.2)
@@ -165,13 +165,13 @@ def window(side: float = -1, radiance: float = 11.0, room: float = 0.3, tint: st
 
 def overcast(radiance: float = 4.6, room: float = 0.6, tint: str = "#eef3fb") -> None:
     """Soft light from a big window behind the photographer and above."""
-    _room(room)
+    room_world(room)
     area_light((20, 14), (-5, -13, 15), radiance, tint, (0, 0, 1))
 
 
 def ceiling_lamp(radiance: float = 60, room: float = 0.3, at: kit.Point3 = (5, -4, 17), tint: str = "#ffe2bd") -> None:
     """One warm lamp above: a harder shadow, yellowish light, a cool rest from a window behind."""
-    _room(room, walls="#d8c3a5")
+    room_world(room, walls="#d8c3a5")
     area_light((2.6, 2.6), at, radiance, tint)
     area_light((10, 10), (-14, -10, 9), 1.6, "#dfe9ff")
 

@@ -36,6 +36,8 @@ from sample_catalog import Shot, aim_camera
 log = logging.getLogger("sprites")
 
 SIDE = 512
+# So many models of a folder are kept for measurements.
+MEASURED_MODELS = 64
 # Hue families of things that are sold: many are white, grey or black.
 _COLOURS = (
     "#f2f1ee",
@@ -117,17 +119,27 @@ def own_sprites() -> list[Sprite]:
     return sorted(posed, key=lambda sprite: sprite.number)
 
 
-def mesh_sprites(folder: Path, count: int) -> list[Sprite]:
-    """`count` models of a folder with models/*.gltf and hdris/*.hdr, in an order that is mixed but always the same.
+def model_order(folder: Path) -> list[Path]:
+    """The models of a folder with models/*.gltf that are sold in shops, in an order that is mixed but always the same.
 
-    folder/manifest.csv, with the columns file and category, says what is sold in shops and what is not.
+    folder/manifest.csv, with the columns file and category, says what is sold and what is not. The first
+    `MEASURED_MODELS` are for measurements only: nothing is trained with them.
     """
     with (folder / "manifest.csv").open(newline="", encoding="utf-8") as lines:
         sold = {Path(row["file"]) for row in csv.DictReader(lines) if row["category"] not in _NOT_SOLD}
     models = [path for path in (folder / "models").glob("*.gltf") if path.relative_to(folder) in sold]
-    models.sort(key=lambda path: zlib.crc32(path.stem.encode()))
-    skies = sorted((folder / "hdris").glob("*.hdr"))
-    return [_posed(path.stem, 1, partial(_imported, path), 22, partial(_sky, skies)) for path in models[:count]]
+    return sorted(models, key=lambda path: zlib.crc32(path.stem.encode()))
+
+
+def panoramas(folder: Path) -> list[Path]:
+    """The panoramas of a folder with hdris/*.hdr."""
+    return sorted((folder / "hdris").glob("*.hdr"))
+
+
+def mesh_sprites(folder: Path, count: int) -> list[Sprite]:
+    """The first `count` models of a folder (see `model_order`), with random materials in the light of its panoramas."""
+    light = partial(sky, panoramas(folder))
+    return [_posed(path.stem, 1, partial(_imported, path), 22, light) for path in model_order(folder)[:count]]
 
 
 def _posed(
@@ -259,8 +271,8 @@ def _whitened(build: Callable[[np.random.Generator], None], rng: np.random.Gener
         shader.inputs["Metallic"].default_value = 0.0
 
 
-def _imported(path: Path, rng: np.random.Generator) -> None:
-    """A glTF model, brought to two units, with its edges rounded and its materials varied."""
+def load_model(path: Path, bevel: float = 0.012) -> list[bpy.types.Object]:
+    """The meshes of a glTF model, standing on z = 0 and two units long; `bevel` is a share of its length."""
     bpy.ops.import_scene.gltf(filepath=str(path))
     meshes = [obj for obj in bpy.context.scene.objects if obj.type == "MESH"]
     bpy.context.view_layer.update()
@@ -270,18 +282,24 @@ def _imported(path: Path, rng: np.random.Generator) -> None:
         # The parts of a face carry their own corners in glTF; joined again, edges can be rounded.
         weld = obj.modifiers.new("weld", "WELD")
         weld.merge_threshold = 1e-4 * size
-        kit.add_bevel(obj, 0.012 * size, 2)
-    whole = rng.random() < 0.25
-    shared = _pick(rng)
-    for material in {slot.material for obj in meshes for slot in obj.material_slots if slot.material}:
-        _vary(material, rng, shared if whole else None)
+        if bevel:
+            kit.add_bevel(obj, bevel * size, 2)
     root = kit.gather(list(bpy.context.scene.objects))
     root.scale = (2 / size,) * 3
     low, middle = corners.min(axis=0), corners.mean(axis=0)
     root.location = (-middle[0] * 2 / size, -middle[1] * 2 / size, -low[2] * 2 / size)
+    return meshes
 
 
-def _vary(material: bpy.types.Material, rng: np.random.Generator, colour: str | None) -> None:
+def _imported(path: Path, rng: np.random.Generator) -> None:
+    meshes = load_model(path)
+    whole = rng.random() < 0.25
+    shared = _pick(rng)
+    for material in {slot.material for obj in meshes for slot in obj.material_slots if slot.material}:
+        vary(material, rng, shared if whole else None)
+
+
+def vary(material: bpy.types.Material, rng: np.random.Generator, colour: str | None) -> None:
     """Another finish for an imported material; its colour is shifted, or replaced by `colour`."""
     if not material.use_nodes or "Principled BSDF" not in material.node_tree.nodes:
         return
@@ -310,7 +328,7 @@ def _room_light(rng: np.random.Generator) -> None:
     lights[int(rng.integers(len(lights)))]()
 
 
-def _sky(skies: Sequence[Path], rng: np.random.Generator) -> None:
+def sky(skies: Sequence[Path], rng: np.random.Generator) -> None:
     """A panorama as the room, turned at random and levelled to one mean brightness, and one lamp or window."""
     world = bpy.data.worlds.new("sky")
     bpy.context.scene.world = world
@@ -339,7 +357,7 @@ def _sky(skies: Sequence[Path], rng: np.random.Generator) -> None:
     )
 
 
-def _ground(rng: np.random.Generator) -> None:
+def add_ground(rng: np.random.Generator) -> None:
     """A table that is not seen itself, only its shade and its light from below."""
     shade = float(rng.uniform(0.25, 0.8))
     table = mt.principled("table", "#ffffff", roughness=0.8)
@@ -347,7 +365,8 @@ def _ground(rng: np.random.Generator) -> None:
     kit.box("ground", (60, 60, 0.1), table, at=(0, 0, -0.1), bevel=0).visible_camera = False
 
 
-def _prepare(samples: int, seed: int) -> None:
+def prepare(samples: int, seed: int) -> None:
+    """Set up Cycles for a sprite: transparent film, one thread, denoised."""
     scene = bpy.context.scene
     render, cycles = scene.render, scene.cycles
     render.engine = "CYCLES"
@@ -364,8 +383,8 @@ def _prepare(samples: int, seed: int) -> None:
     scene.cycles_curves.shape = "RIBBONS"
 
 
-def _rendered(folder: str) -> np.ndarray:
-    """HxWx4 float32: linear, premultiplied."""
+def render_linear(folder: str) -> np.ndarray:
+    """Render the scene: HxWx4 float32, linear, premultiplied. The folder is for a temporary file."""
     path = Path(folder, "sprite.exr")
     bpy.context.scene.render.filepath = str(path)
     bpy.ops.render.render(write_still=True)
@@ -376,28 +395,29 @@ def _rendered(folder: str) -> np.ndarray:
     return pixels.reshape(height, width, 4)[::-1]
 
 
-def develop(linear: np.ndarray, gain: float) -> np.ndarray:
+def develop(linear: np.ndarray, gain: float, least: float = 0.06, reach: int = 24) -> np.ndarray:
     """RGBA uint8 with straight alpha from a linear, premultiplied render; colours go on under alpha 0.
 
-    The tone curve bends only highlights. It acts on the straight colours, so that alpha and colours stay exact.
+    Pixels with less alpha than `least` take their neighbours' colour, over up to `reach` px. The tone curve bends
+    only highlights. It acts on the straight colours, so that alpha and colours stay exact.
     """
     alpha = np.clip(linear[..., 3], 0, 1)
-    # Under a few percent the division would blow up what noise is left: those pixels take their neighbours' colour.
-    weight = np.where(alpha >= 0.06, alpha, 0)
+    # Under a few percent the division would blow up what noise is left.
+    weight = np.where(alpha >= least, alpha, 0)
     colour = linear[..., :3] * (weight > 0)[..., None]
-    straight = _spread(colour, weight) * gain
+    straight = _spread(colour, weight, reach) * gain
     bent = np.where(straight < 0.5, straight, 0.5 + 0.5 * (1 - np.exp(-(straight - 0.5) / 0.5)))
     display = np.where(bent <= 0.0031308, bent * 12.92, 1.055 * np.maximum(bent, 1e-6) ** (1 / 2.4) - 0.055)
     rgba = np.dstack([np.clip(display, 0, 1), alpha])
     return (rgba * 255 + 0.5).astype(np.uint8)
 
 
-def _spread(colour: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Straight colours from premultiplied ones, carried outwards over some 24 px where the weight is 0."""
+def _spread(colour: np.ndarray, weight: np.ndarray, reach: int) -> np.ndarray:
+    """Straight colours from premultiplied ones, carried outwards over `reach` px where the weight is 0."""
     known = weight > 0
     straight = colour / np.maximum(weight, 1e-6)[..., None]
     straight[~known] = 0
-    for _ in range(24):
+    for _ in range(reach):
         total, count = np.zeros_like(straight), np.zeros(known.shape, np.float32)
         for down in (-1, 0, 1):
             for across in (-1, 0, 1):
@@ -410,10 +430,20 @@ def _spread(colour: np.ndarray, weight: np.ndarray) -> np.ndarray:
     return straight
 
 
-def _cropped(rgba: np.ndarray, margin: int = 2) -> np.ndarray:
-    rows, columns = np.nonzero(rgba[..., 3].max(axis=1))[0], np.nonzero(rgba[..., 3].max(axis=0))[0]
+def seen_box(alpha: np.ndarray, margin: int = 2) -> tuple[slice, slice]:
+    """Rows and columns of what is seen (alpha above 0) and a margin in px."""
+    rows, columns = np.nonzero(alpha.max(axis=1))[0], np.nonzero(alpha.max(axis=0))[0]
     top, left = max(0, rows[0] - margin), max(0, columns[0] - margin)
-    return rgba[top : rows[-1] + margin + 1, left : columns[-1] + margin + 1]
+    return slice(top, rows[-1] + margin + 1), slice(left, columns[-1] + margin + 1)
+
+
+def save(pixels: np.ndarray, path: Path) -> None:
+    """Write RGBA or grey uint8 as WebP, whole or not at all; alpha and grey have no loss."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    half = path.with_name(f".{path.stem}.part")
+    lossless = pixels.ndim == 2
+    Image.fromarray(pixels).save(half, "WEBP", quality=88, method=4, alpha_quality=100, lossless=lossless)
+    half.replace(path)
 
 
 def take(sprite: Sprite, out: Path, samples: int) -> None:
@@ -432,14 +462,11 @@ def take(sprite: Sprite, out: Path, samples: int) -> None:
     aim_camera(shot, product, round(SIDE / 0.85), round(SIDE / 0.85))
     bpy.context.scene.camera.data.dof.use_dof = False
     sprite.light()
-    _ground(rng)
-    _prepare(samples, sprite.seed)
+    add_ground(rng)
+    prepare(samples, sprite.seed)
     with tempfile.TemporaryDirectory() as folder:
-        rgba = _cropped(develop(_rendered(folder), sprite.gain))
-    out.mkdir(parents=True, exist_ok=True)
-    half = out / f".{sprite.name}.part"
-    Image.fromarray(rgba, "RGBA").save(half, "WEBP", quality=88, method=4, alpha_quality=100)
-    half.replace(out / f"{sprite.name}.webp")
+        rgba = develop(render_linear(folder), sprite.gain)
+    save(rgba[seen_box(rgba[..., 3])], out / f"{sprite.name}.webp")
     log.info("%s took %.0f s", sprite.name, time.monotonic() - started)
 
 
@@ -448,7 +475,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, help="folder that gets the sprites")
     parser.add_argument("--meshes", type=Path, help="folder with models/*.gltf and hdris/*.hdr")
-    parser.add_argument("--count", type=int, default=64, help="how many models of the folder")
+    parser.add_argument("--count", type=int, default=MEASURED_MODELS, help="how many models of the folder")
     parser.add_argument("--only", nargs="*", default=[], help="only these products")
     parser.add_argument("--samples", type=int, default=64)
     parser.add_argument("--missing", action="store_true", help="leave out what is there already")

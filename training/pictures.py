@@ -91,11 +91,26 @@ def _mixed(rng: np.random.Generator, pooled: deque[tuple[U8, U8]], count: int) -
 
 
 def _varied(rng: np.random.Generator, photo: U8, matte: U8) -> tuple[U8, U8]:
-    """Turned over, and in another light: each turn of a picture looks different."""
+    """Turned over, stretched, and in another light: each turn of a picture looks different."""
     if rng.random() < 0.5:
         photo, matte = photo[:, ::-1], matte[:, ::-1]
+    if rng.random() < 0.5:
+        photo, matte = _stretched(rng, photo, matte)
     gamma, gains = rng.uniform(0.75, 1.3), rng.uniform(0.88, 1.12, 3)
     levels = (np.arange(256) / 255) ** gamma
     table = np.clip(np.rint(255 * levels[:, None] * gains), 0, 255).astype(np.uint8)
     channels = rng.permutation(3) if rng.random() < 0.1 else np.arange(3)
     return cv2.LUT(np.ascontiguousarray(photo[..., channels]), table[:, None, :]), np.ascontiguousarray(matte)
+
+
+def _stretched(rng: np.random.Generator, photo: U8, matte: U8) -> tuple[U8, U8]:
+    """A part of the picture, stretched to all of it: photos of any aspect are stretched to a square for the net."""
+    side = len(photo)
+    width, height = (round(side * each) for each in rng.uniform(0.65, 1, 2))
+    left, top = int(rng.integers(side - width + 1)), int(rng.integers(side - height + 1))
+    window = slice(top, top + height), slice(left, left + width)
+    size = (side, side)
+    return (
+        cv2.resize(np.ascontiguousarray(photo[window]), size, interpolation=cv2.INTER_LINEAR),
+        cv2.resize(np.ascontiguousarray(matte[window]), size, interpolation=cv2.INTER_LINEAR),
+    )

@@ -2,8 +2,9 @@
 
 An encoder to 1/32 of the picture and a decoder back, with a view of the whole picture in the middle. No batch
 statistics: weights are standardised instead (scaled weight standardisation, Brock, De and Smith 2021), and every
-residual branch starts with a small share (after SkipInit, De and Smith 2020). So the net answers for a picture in the same way
-whatever stands beside it in a batch, and a shop that trains it on a handful of pictures moves no hidden statistics.
+residual branch starts with a small share (after SkipInit, De and Smith 2020). So the net answers for a picture in the
+same way whatever stands beside it in a batch, and a shop that trains it on a handful of pictures moves no hidden
+statistics.
 
 Importing this file imports torch: it is for training and for export; at run time the ONNX file is enough.
 """
