@@ -39,8 +39,8 @@ bench-gpu: $(VENV)/.gpu  ## figures of the gpu profile on a machine with a GPU; 
 	$(BIN)/python -m benchmarks.gpu
 
 cutnet: $(VENV)/.dev .venv-bpy/.done  ## trains the cut-out net from nothing; MESHES=folder with models and panoramas, DATA=folder
-	.venv-bpy/bin/python rendering/training_sprites.py --missing --out $(CUTNET)/sprites
-	$(if $(MESHES),.venv-bpy/bin/python rendering/training_sprites.py --missing --out $(CUTNET)/meshes --meshes $(MESHES))
+	.venv-bpy/bin/python rendering/training_sprites.py --missing --out $(CUTNET)/sprites --count 1600
+	$(if $(MESHES),.venv-bpy/bin/python rendering/training_sprites.py --missing --out $(CUTNET)/meshes --count 600 --meshes $(MESHES))
 	$(BIN)/python -m training.train --work $(CUTNET)/net --sprites $(CUTNET)/sprites $(if $(MESHES),$(CUTNET)/meshes --panoramas $(MESHES))
 	$(BIN)/python -m training.publish --state $(CUTNET)/net/state_fine.pt
 	$(BIN)/python -m benchmarks.ablation $(DATA)

@@ -39,6 +39,7 @@ from resources.matting.thresholds import THRESHOLDS_FILE, read_thresholds, shipp
 # Limits of how sure an outline is. All others say what the picture shows (a cut-off product, a panel of text).
 SURENESS = (
     "agreement",
+    "steadiness",
     "doubt",
     "shared_colours",
     "background_inside",

@@ -158,6 +158,17 @@ def _store(root: str) -> CatalogStore:
     return open_catalog(_environment(root))
 
 
+def _store_if_any(root: str = "") -> CatalogStore | None:
+    """The catalog, for commands that do without one: None where its folder is not there. root: default CATALOG_ROOT."""
+    from catalog_assets.environment import read_environment
+    from resources.store import open_store
+
+    where = root or read_environment().root
+    if where.startswith("s3://"):
+        return _store(where)
+    return open_store(where) if Path(where).expanduser().is_dir() else None
+
+
 # ---------------------------------------------------------------------------------------------------------------
 # The line
 # ---------------------------------------------------------------------------------------------------------------
@@ -303,7 +314,8 @@ def cutout(photos: Sequence[str], output: str, engine: str, correction: str, exp
     from catalog_assets.single import CORRECTIONS, cut_out_files
 
     paths, engines = [Path(photo) for photo in photos], _engines(matting=engine)
-    return _lines(cut_out_files(paths, Path(output), engines, CORRECTIONS[correction], explain=explain))
+    limits, store = CORRECTIONS[correction], _store_if_any()
+    return _lines(cut_out_files(paths, Path(output), engines, limits, explain=explain, store=store))
 
 
 @cli.command()
@@ -383,12 +395,15 @@ def judge(
     """Is the product in FINAL the product in ORIGINAL?"""
     from catalog_assets.single import CORRECTIONS, judge_files, judge_pairs
 
-    limits = CORRECTIONS[correction]
+    limits, store = CORRECTIONS[correction], _store_if_any()
     if pairs:
-        return _lines(judge_pairs(Path(pairs), Path(base) if base else None, _engines(), limits, text=text))
+        return _lines(
+            judge_pairs(Path(pairs), Path(base) if base else None, _engines(), limits, text=text, store=store)
+        )
     if not original or not final:
         raise click.UsageError("ORIGINAL and FINAL are needed, or --pairs FILE.csv.")
-    result = judge_files(Path(original), Path(final), Path(matte) if matte else None, _engines(), limits, text=text)
+    given = Path(matte) if matte else None
+    result = judge_files(Path(original), Path(final), given, _engines(), limits, text=text, store=store)
     return _one(result, as_json, "verdict")
 
 
@@ -744,19 +759,20 @@ def trace(sku: str, root: str) -> int:
 
 
 @cli.group(invoke_without_command=True)
+@root_option
 @click.pass_context
-def models(context: click.Context) -> None:
+def models(context: click.Context, root: str) -> None:
     """The engines that can be chosen, the weights on disk, and what their licences allow."""
     if context.invoked_subcommand is None:
-        _list_models()
+        _list_models(root)
 
 
 @command
-def _list_models() -> int:
+def _list_models(root: str) -> int:
     from catalog_assets.models import engine_table, known, weights_table
 
-    engines = _engines()
-    for line in [*engine_table(engines).splitlines(), "", *weights_table(known(engines.models)).splitlines()]:
+    engines, store = _engines(), _store_if_any(root)
+    for line in [*engine_table(engines, store).splitlines(), "", *weights_table(known(engines.models)).splitlines()]:
         _say(line)
     return DONE
 
@@ -789,6 +805,46 @@ def fetch_models(names: Sequence[str]) -> int:
 
             _say(fetch_weights(name, read_environment(), show))
     return DONE
+
+
+@cli.command("train-cutout")
+@root_option
+@click.option(
+    "--pairs",
+    type=click.Path(exists=True, file_okay=False),
+    help="Folder of <name>.<jpg|png|...> with <name>.matte.png beside it; one folder a product inside it, if you like.",
+)
+@click.option("--steps", type=click.IntRange(1, 50_000), help="Default: 10 a pair, at least 200, at most 2000.")
+@click.option(
+    "--seed", default=0, show_default=True, type=click.IntRange(0, 2**31), help="Another seed, other weights."
+)
+@click.option("--revert", is_flag=True, help="Instead: back to the shipped weights.")
+@command
+def train_cutout(root: str, pairs: str | None, steps: int | None, seed: int, revert: bool) -> int:
+    """Train the cut-out net further on the shop's own pictures; used from then on if it is better at them."""
+    from catalog_assets.train_cutout import Wish
+    from catalog_assets.train_cutout import train_cutout as train
+    from resources.matting.shop_weights import revert as go_back
+    from resources.progress import Progress
+
+    store = _store(root)
+    if revert:
+        done = go_back(store)
+        _say(
+            "Back to the shipped weights; the next run uses them."
+            if done
+            else "The shipped weights are in use already."
+        )
+        return DONE
+    wish = Wish(Path(pairs) if pairs else None, steps, seed)
+    found = train(store, _engines(), wish, Progress(show=sys.stderr.isatty()).bar)
+    for one in found.left_out[:PROBLEMS_SHOWN]:
+        _say(f"left out: {one.name}: {one.reason.code}: {one.reason.message} {one.reason.hint}")
+    if len(found.left_out) > PROBLEMS_SHOWN:
+        _say(f"left out: {len(found.left_out) - PROBLEMS_SHOWN} more")
+    for line in found.as_lines():
+        _say(line)
+    return DONE if found.installed else SOME_STOPPED
 
 
 @cli.command()

@@ -20,7 +20,7 @@ from catalog_assets.settings import Settings
 from catalog_assets.stage import RefusedError
 from resources.budget import Budget
 from resources.captions import cached_caption
-from resources.engines import Engines
+from resources.engines import CutOuts, Engines
 from resources.imaging.correction import Correction, apply
 from resources.imaging.decode import Photo, decode_photo
 from resources.imaging.encode import read_rgb, read_rgba
@@ -155,6 +155,11 @@ class RunContext:
     def decisions(self) -> Decisions:
         """What people decided about masks, listed once a run."""
         return Decisions(self.store)
+
+    @cached_property
+    def cut_outs(self) -> CutOuts:
+        """Who cuts out, with the catalog's own weights if it has any; looked up once a run."""
+        return self.engines.cut_outs(self.store)
 
     @cached_property
     def ledger(self) -> Ledger:

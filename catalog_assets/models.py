@@ -14,6 +14,8 @@ from resources.downloads import Hub, fetch
 from resources.engines import Engines
 from resources.gpu_resource import Gpu
 from resources.marketplaces.signing import Signer
+from resources.matting.shop_weights import shipped_in_words, trained_weights
+from resources.store import CatalogStore
 from resources.weights import Licence, Models, Weights, WeightsError
 
 if TYPE_CHECKING:
@@ -60,8 +62,11 @@ def known(engine: Callable[[], T]) -> T:
         raise SettingsError(str(error)) from error
 
 
-def engine_table(engines: Engines) -> str:
-    """The engines by job, with those in use marked, and why they cannot be used if so. Raises SettingsError."""
+def engine_table(engines: Engines, store: CatalogStore | None = None) -> str:
+    """The engines by job, with those in use marked, and why they cannot be used if so. Raises SettingsError.
+
+    store: the catalog, whose own weights are named and used if it has any.
+    """
     from resources.captions import captioner_names
     from resources.matting.engines import engine_names, refiner_names
     from resources.quality.engines import ranker_names, witness_names
@@ -72,6 +77,7 @@ def engine_table(engines: Engines) -> str:
     parts = [part.strip().partition("+")[0] for part in matting.split(",")]
     lines = [f"profile: {engines.profile}"]
     lines += [_engine_line("cut-out", name, name in parts) for name in engine_names(models.registry)]
+    lines.append(f"  cut-out net: {_own_net(models, store)}")
     lines.append(f"  cut-out edge, behind a plus sign: {', '.join(refiner_names(models.registry))}")
     scene, clouds = engines.scenes_name(), known(engines.providers)
     lines += [_engine_line("scenes", name, name == scene) for name in scene_engine_names(models.registry, {})]
@@ -87,7 +93,7 @@ def engine_table(engines: Engines) -> str:
     captioning = engines.captioning_name()
     lines += [_engine_line("captions", name, name == captioning) for name in captioner_names(models.registry)]
     for load in (
-        engines.matting_engine,
+        lambda: engines.matting_engine(store),
         engines.scene_engine,
         engines.ranking_engine,
         engines.judge_witnesses,
@@ -105,6 +111,16 @@ def engine_table(engines: Engines) -> str:
     own = "nothing to download, no licence but the project's own"
     lines.append(f"classical, studio, heuristic and lanczos need no weights: {own}.")
     return "\n".join(lines)
+
+
+def _own_net(models: Models, store: CatalogStore | None) -> str:
+    """Which weights the engines that are built on the project's own net have, and since when."""
+    try:
+        trained = trained_weights(store) if store is not None else None
+        shipped = shipped_in_words(models)
+    except WeightsError as error:
+        return f"cannot be used: {error}"
+    return shipped if trained is None else f"{trained.in_words} (in place of {shipped})"
 
 
 def _engine_line(job: str, name: str, used: bool) -> str:

@@ -186,7 +186,7 @@ def _check_uploads(store: CatalogStore) -> None:
 def _check_engines(engines: Engines, campaigns: Iterable[Campaign], store: CatalogStore) -> None:
     """An unknown engine would fail every SKU alike: better to say so once, before anything runs."""
     try:
-        engines.matting_engine()
+        engines.matting_engine(store)
         engines.ranking_engine()
         engines.judge_witnesses()
         for campaign in campaigns:

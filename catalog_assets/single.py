@@ -17,7 +17,7 @@ import numpy as np
 
 from catalog_assets.models import known
 from catalog_assets.settings import SettingsError
-from resources.engines import Engines
+from resources.engines import CutOuts, Engines
 from resources.imaging.alpha import make_cutout
 from resources.imaging.correction import GENTLE, OFF, Correction, CorrectionLimits, apply, estimate
 from resources.imaging.decode import Limits, Photo, decode_photo
@@ -32,6 +32,7 @@ from resources.matting.measures import own_alpha_measures
 from resources.matting.refine import EdgeRefiner
 from resources.quality.printed_text import PrintedText, read_lines
 from resources.quality.witness import Witness
+from resources.store import CatalogStore
 from resources.verdicts import INTERNAL_ERROR, NEEDS_REVIEW, Rejection, Verdict
 
 # A final or a mask is judged at its own size, not at that of a photo: no lower limit but that there is something.
@@ -64,14 +65,16 @@ def cut_out_files(
     correction: CorrectionLimits = SAME_GEOMETRY,
     *,
     explain: bool = False,
+    store: CatalogStore | None = None,
 ) -> Iterator[dict[str, Any]]:
     """Cut out each photo into `folder/<stem>.png`: file, status, engine, confidence, seconds, reason, in order.
 
     correction: how far photos are corrected first; without straightening the cut-out has the photo's own geometry.
     explain: also write a panel, `folder/<stem>.explain.webp`, for each photo that could be read.
+    store: the catalog whose own weights are used, if it has any; weights names them where they have a part.
     Whatever happens to one photo costs no other. Raises SettingsError for an unknown engine.
     """
-    engine = known(engines.matting_engine)
+    cut_outs = known(lambda: engines.cut_outs(store))
     folder.mkdir(parents=True, exist_ok=True)
     sources = {photo.resolve() for photo in photos}
     taken: set[str] = set()
@@ -82,7 +85,7 @@ def cut_out_files(
         jobs.append(_Job(photo, target, panel, _name_problem(target, panel, taken, sources)))
         taken.add(str(target).casefold())
     with ThreadPoolExecutor(max_workers=2) as pool:
-        yield from pool.map(lambda job: _cut_out_file(job, engine, correction), jobs)
+        yield from pool.map(lambda job: _cut_out_file(job, cut_outs, correction), jobs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,19 +115,20 @@ def _name_problem(target: Path, panel: Path | None, taken: set[str], sources: se
     return None
 
 
-def _cut_out_file(job: _Job, engine: Any, correction: CorrectionLimits) -> dict[str, Any]:
+def _cut_out_file(job: _Job, cut_outs: CutOuts, correction: CorrectionLimits) -> dict[str, Any]:
     """One line of the answer; what goes wrong in a way that nobody foresaw is a line too."""
     started = time.perf_counter()
     try:
-        return _cut_out(job, engine, correction, started)
+        return _cut_out(job, cut_outs, correction, started)
     except Exception as error:
         everybodys = isinstance(error, OSError) and error.errno not in _ONE_FILES_TROUBLE
         if everybodys or os.environ.get("CATALOG_DEBUG"):
             raise
-        return _rejected_line(job.photo, engine, _unforeseen(error), started)
+        return _rejected_line(job.photo, cut_outs.engine, _unforeseen(error), started)
 
 
-def _cut_out(job: _Job, engine: Any, correction: CorrectionLimits, started: float) -> dict[str, Any]:
+def _cut_out(job: _Job, cut_outs: CutOuts, correction: CorrectionLimits, started: float) -> dict[str, Any]:
+    engine = cut_outs.engine
     original = job.problem or read_picture(job.photo, Limits())
     if isinstance(original, Rejection):
         return _rejected_line(job.photo, engine, original, started)
@@ -156,6 +160,7 @@ def _cut_out(job: _Job, engine: Any, correction: CorrectionLimits, started: floa
         "reason": "" if verdict.accepted else verdict.code if verdict.code != NEEDS_REVIEW else verdict.decided_by,
         "message": verdict.message,
         "hint": verdict.hint,
+        "weights": "" if picture.alpha is not None else cut_outs.weights,
         "notes": notes,
         "correction": corrected.as_facts(),
     }
@@ -206,6 +211,7 @@ def _rejected_line(photo: Path, engine: Any, why: Rejection, started: float) -> 
         "reason": why.code,
         "message": why.message,
         "hint": why.hint,
+        "weights": "",
         "notes": [],
         "correction": {},
     }
@@ -214,8 +220,8 @@ def _rejected_line(photo: Path, engine: Any, why: Rejection, started: float) -> 
 class _Originals:
     """The photos that finals are judged against and their mattes, made once each however many finals there are."""
 
-    def __init__(self, engines: Engines, correction: CorrectionLimits) -> None:
-        self._engines, self._correction = engines, correction
+    def __init__(self, engines: Engines, correction: CorrectionLimits, store: CatalogStore | None) -> None:
+        self._engines, self._correction, self._store = engines, correction, store
         self._photos: Kept[Path, Photo | Rejection] = Kept(_KEPT_ORIGINALS)
         self._mattes: Kept[tuple[Path, Path | None], tuple[Any, Verdict | None] | Rejection] = Kept(_KEPT_ORIGINALS)
 
@@ -235,7 +241,7 @@ class _Originals:
         if given is not None:
             alpha = _given_matte(photo, given)
             return alpha if isinstance(alpha, Rejection) else (alpha, None)
-        found = _matte(photo, known(self._engines.matting_engine))[1]
+        found = _matte(photo, known(lambda: self._engines.matting_engine(self._store)))[1]
         gate = judge_matte(found.measures, default_thresholds(found.made_by))
         return found.alpha, None if gate.accepted else gate
 
@@ -248,13 +254,15 @@ def judge_files(
     correction: CorrectionLimits = OFF,
     *,
     text: bool = True,
+    store: CatalogStore | None = None,
 ) -> dict[str, Any]:
     """The verdict on one pair: verdict, score, measures with thresholds, decided_by, message, hint.
 
     correction: what was done to the original on the way to the final, and is no damage. Off: it is compared as it is.
-    text: read what is printed on the product, too. Raises SettingsError for engines that cannot be used.
+    text: read what is printed on the product, too. store: the catalog whose own weights are used, if it has any.
+    Raises SettingsError for engines that cannot be used.
     """
-    return _judge_pair(original, final, matte, _Originals(engines, correction), _witnesses(engines, text))
+    return _judge_pair(original, final, matte, _Originals(engines, correction, store), _witnesses(engines, text))
 
 
 def _witnesses(engines: Engines, text: bool) -> tuple[Witness, ...]:
@@ -315,7 +323,13 @@ def _judged(verdict: Verdict) -> dict[str, Any]:
 
 
 def judge_pairs(
-    table: Path, base: Path | None, engines: Engines, correction: CorrectionLimits = OFF, *, text: bool = True
+    table: Path,
+    base: Path | None,
+    engines: Engines,
+    correction: CorrectionLimits = OFF,
+    *,
+    text: bool = True,
+    store: CatalogStore | None = None,
 ) -> Iterator[dict[str, Any]]:
     """A verdict for each row of a CSV (final, original, matte), in order, on all cores.
 
@@ -325,7 +339,7 @@ def judge_pairs(
     """
     here = table.parent
     rows = _rows(table)
-    originals, witnesses = _Originals(engines, correction), _witnesses(engines, text)
+    originals, witnesses = _Originals(engines, correction, store), _witnesses(engines, text)
 
     def one(row: dict[str, str]) -> dict[str, Any]:
         matte = (base or here) / row["matte"] if row.get("matte") else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import dagster as dg
 from pydantic import Field, PrivateAttr
@@ -14,6 +14,7 @@ from resources.gpu_resource import Gpu
 from resources.loaded import Loaded, kept
 from resources.marketplaces.signing import Signer, open_signer
 from resources.matting.engine import MattingEngine
+from resources.matting.shop_weights import Trained, shipped_in_words, trained_weights, with_shop_weights
 from resources.quality.ranking import Ranker
 from resources.quality.witness import Witness
 from resources.scenes.engine import SceneEngine
@@ -53,6 +54,13 @@ PROFILES: dict[str, dict[str, str]] = {
 }
 
 
+class CutOuts(NamedTuple):
+    """Who cuts out. weights: which weights of the project's own net, in words; "" where it has no part."""
+
+    engine: MattingEngine
+    weights: str
+
+
 class Engines(dg.ConfigurableResource[Any]):
     """The engines of one run, not loaded before they are used.
 
@@ -88,13 +96,43 @@ class Engines(dg.ConfigurableResource[Any]):
         if self._loaded is not kept():
             self._loaded.free()
 
-    def matting_engine(self) -> MattingEngine:
-        """The cut-out engine, loaded at most once a run."""
+    def matting_engine(self, store: CatalogStore | None = None) -> MattingEngine:
+        """The cut-out engine, loaded at most once a run. store: as of `cut_outs`."""
+        return self.cut_outs(store).engine
+
+    def cut_outs(self, store: CatalogStore | None = None) -> CutOuts:
+        """The cut-out engine, loaded at most once a run, and which weights of the project's own net it has.
+
+        store: the catalog, whose own weights are used if it has any; without one, the shipped ones.
+        Raises ValueError for weights that cannot be used, StoreError if the store cannot be reached.
+        """
         from resources.matting.engines import matting_engine
 
-        return self._once(
-            "matting", self.matting_name(), lambda name: matting_engine(name, self.models(), self.gpu_options())
-        )
+        trained = self.shop_weights(store)
+
+        def load() -> CutOuts:
+            models = self.models()
+            if trained is not None and store is not None:
+                models = with_shop_weights(models, trained, store)
+            engine = matting_engine(self.matting_name(), models, self.gpu_options())
+            return CutOuts(engine, self._own_net_in_words(models, trained))
+
+        # With the digest, so that whoever loads next uses what was installed meanwhile.
+        name = f"{self.matting_name()} {trained.sha256 if trained else ''}"
+        return self._once("matting", name, lambda _: load())
+
+    def shop_weights(self, store: CatalogStore | None) -> Trained | None:
+        """The catalog's own weights, None where there are none or the configured engine does not use them."""
+        from resources.matting.engines import built_on_own_net
+
+        return trained_weights(store) if store is not None and built_on_own_net(self.matting_name()) else None
+
+    def _own_net_in_words(self, models: Models, trained: Trained | None) -> str:
+        from resources.matting.engines import built_on_own_net
+
+        if trained is not None:
+            return trained.in_words
+        return shipped_in_words(models) if built_on_own_net(self.matting_name()) else ""
 
     def matting_name(self) -> str:
         """The name of the cut-out engine that is configured, whether it can be used or not."""

@@ -29,10 +29,10 @@ def missing(packages: Iterable[str]) -> list[str]:
     return [package for package in packages if importlib.util.find_spec(package) is None]
 
 
-def require(what: str, packages: Iterable[str]) -> None:
+def require(what: str, packages: Iterable[str], extra: str = "gpu") -> None:
     """Raises ValueError, saying how to install them, if packages that `what` needs are missing."""
     if gone := missing(packages):
-        raise ValueError(f"{what} needs {', '.join(gone)}, not installed here; run: pip install .[gpu]")
+        raise ValueError(f"{what} needs {', '.join(gone)}, not installed here; run: pip install .[{extra}]")
 
 
 def require_operators(what: str) -> None:

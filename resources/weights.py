@@ -31,6 +31,7 @@ Commercial = Literal["yes", "no", "unclear"]
 Job = Literal["detection", "refinement", "ranking", "likeness", "upscaling", "scene", "captioning"]
 
 _REGISTRY_FILE = Path(__file__).with_name("weights.yaml")
+_SHIPPED = Path(__file__).with_name("nets")
 _MAX_REGISTRY_BYTES = 1_000_000
 _LOCK_FILE = "snapshot.lock.json"
 _CHUNK = 1 << 20
@@ -94,6 +95,7 @@ class Weights(_Part):
     revision: Commit = Field("", description="commit of the repository; empty: not pinned")
     url: Url = Field("", description="where files that are on no hub lie: <url>/<file>")
     path: str = Field("", description="local folder of the files; empty: <models>/<name>")
+    shipped: bool = Field(False, description="the files lie in this package: there is nothing to fetch")
     gated: bool = Field(False, description="the hub asks for an account that has accepted the licence")
     trust_remote_code: bool = Field(False, description="the repository brings Python code that is run")
     architecture: str = Field("", description="open_clip: which net the file fills; diffusers: which family it is of")
@@ -224,6 +226,8 @@ class Models:
 
     def folder(self, weights: Weights) -> Path:
         """Where the files of an entry belong."""
+        if weights.shipped:
+            return _SHIPPED / weights.name
         return Path(weights.path).expanduser() if weights.path else self.root / weights.name
 
     def files(self, weights: Weights) -> tuple[WeightsFile, ...]:

@@ -100,7 +100,7 @@ class Mask(Stage):
     def _engine(self, photo: Record) -> EngineRef:
         if photo.facts["own_alpha"]:
             return OWN_ALPHA
-        engine = self.context.engines.matting_engine()
+        engine = self.context.cut_outs.engine
         return EngineRef(engine.name, engine.revision, engine.device)
 
     def _make(self, shelf: Shelf, photo: Record, blank: Record) -> Record:
@@ -117,11 +117,16 @@ class Mask(Stage):
             blank,
             files=files,
             measures=measures,
-            facts={**blank.facts, **found_facts(matte)},
+            facts={**blank.facts, **found_facts(matte), **self._weights(picture)},
             notes=tuple(matte.notes),
             seconds=round(time.perf_counter() - started, 4),
         )
         return shelf.save(judged_by_gate(record, verdict, self._judged(gate)))
+
+    def _weights(self, photo: Photo) -> dict[str, str]:
+        """Which weights of the project's own net had a part in the mask, for the record."""
+        weights = "" if photo.alpha is not None else self.context.cut_outs.weights
+        return {"weights": weights} if weights else {}
 
     def _gate(self, engine: str) -> MatteThresholds:
         """The limits of the engine that made a matte, as catalog.yaml adjusts them."""
@@ -137,7 +142,7 @@ class Mask(Stage):
     def _matte(self, photo: Photo) -> Matte:
         if photo.alpha is not None:
             return Matte(photo.alpha, own_alpha_measures(photo.alpha))
-        return self.context.engines.matting_engine().segment([photo.rgb])[0]
+        return self.context.cut_outs.engine.segment([photo.rgb])[0]
 
 
 def not_ready(asset: str, sku: str, context: RunContext, usable: Sequence[Record]) -> StageResult | None:

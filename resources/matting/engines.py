@@ -1,6 +1,8 @@
 """Matting engines by name, as the configuration names them.
 
-- classical: the embedded engine.
+- embedded: the engine that is at hand without a download: the project's own net, colour, classical votes.
+- classical: the same without the net.
+- cutnet: the net alone; EdgeRefiner draws the edge. cutnet+own: not even that.
 - birefnet: a net, any entry of the weights with the job detection; EdgeRefiner draws the edge.
 - birefnet+vitmatte-small: the edge drawn by weights with the job refinement.
 - birefnet+own: the edge as the net itself drew it, enlarged from its 1024 px.
@@ -12,16 +14,25 @@ from __future__ import annotations
 from resources.gpu import UNLIMITED, GpuOptions
 from resources.matting.cascade import Cascade
 from resources.matting.classical import ClassicalEngine
+from resources.matting.embedded import EmbeddedEngine
 from resources.matting.engine import MattingEngine, Refiner
+from resources.matting.onnx_saliency import OnnxDetector
 from resources.matting.refine import EdgeRefiner
+from resources.matting.shop_weights import OWN_NET
 from resources.weights import Models, Registry
 
 OWN_EDGE = "own"
 
 
+def built_on_own_net(name: str) -> bool:
+    """Whether the project's own net has a part in the engine of that name, on its own or in a cascade."""
+    parts = {part.strip().partition("+")[0] for part in name.split(",")}
+    return not parts.isdisjoint({EmbeddedEngine.name, OWN_NET})
+
+
 def engine_names(registry: Registry) -> list[str]:
     """The engines that can be named, without their combinations."""
-    return [ClassicalEngine.name, *_names(registry, "detection")]
+    return [EmbeddedEngine.name, ClassicalEngine.name, *_names(registry, "detection")]
 
 
 def refiner_names(registry: Registry) -> list[str]:
@@ -43,6 +54,8 @@ def _single(name: str, models: Models, gpu: GpuOptions) -> MattingEngine:
     detector_name, _, refiner_name = name.partition("+")
     if detector_name == ClassicalEngine.name and not refiner_name:
         return ClassicalEngine()
+    if detector_name == EmbeddedEngine.name and not refiner_name:
+        return EmbeddedEngine(OnnxDetector(models.ready(OWN_NET), models))
     nets = _names(models.registry, "detection")
     if detector_name not in nets:
         known = ", ".join(engine_names(models.registry))
@@ -51,8 +64,6 @@ def _single(name: str, models: Models, gpu: GpuOptions) -> MattingEngine:
 
     weights = models.ready(detector_name)
     if weights.runtime == "onnx":
-        from resources.matting.onnx_saliency import OnnxDetector
-
         return NeuralEngine(OnnxDetector(weights, models), _refiner(refiner_name, models, gpu), name)
     from resources.matting.birefnet import BiRefNetDetector
 

@@ -28,6 +28,8 @@ class MatteThresholds:
     side_contact: share of one side of the frame that the product touches: more, and it is cut off by the frame.
     parts: separate pieces of at least 5 % of the largest.
     agreement: overlap (IoU) with what other methods found.
+    steadiness: how far a net's answer stays the same under a stricter reading, and drawn again by colour (IoU).
+    doubt: how unsure the net is of its own answer, 0 (sure) to 1.
     shared_colours: Bhattacharyya overlap of the colours inside and outside (0 disjoint, 1 the same).
     background_inside: share of the inside that looks like the background beside it.
     filled_gaps: share of the product in areas that look like the background seen through a gap.
@@ -57,6 +59,8 @@ class MatteThresholds:
     side_contact: float
     parts: float
     agreement: float
+    steadiness: float
+    doubt: float
     shared_colours: float
     background_inside: float
     filled_gaps: float
@@ -246,6 +250,23 @@ _RULES = (
         "higher",
         1.0,
         "The outline could not be found with certainty: two methods disagree (IoU {value}, at least {limit} is needed)",
+        _PLAIN_BACKGROUND,
+    ),
+    _Rule(
+        "steadiness",
+        "steadiness",
+        "higher",
+        1.0,
+        "The outline could not be found with certainty: drawn again it comes out otherwise "
+        "(IoU {value}, at least {limit} is needed)",
+        _PLAIN_BACKGROUND,
+    ),
+    _Rule(
+        "doubt",
+        "doubt",
+        "lower",
+        0.0,
+        "What the product is could not be told with certainty (doubt {value}, at most {limit})",
         _PLAIN_BACKGROUND,
     ),
     _Rule(

@@ -1,11 +1,11 @@
-"""Saliency nets as ONNX files from a local folder (the U2-Net and IS-Net family), on the processor."""
+"""Saliency nets as ONNX files (`cutnet`, the U2-Net and IS-Net family), on the processor."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -14,9 +14,20 @@ from resources.matting.neural import Field, stretched
 from resources.torch_runtime import require
 from resources.weights import Models, Weights, WeightsError
 
-_REVISION = "1"
+_REVISION = "2"
 # A net that ends in a sigmoid stays within 0 and 1 but for rounding.
 _ROUNDING = 1e-3
+
+
+class Answer(NamedTuple):
+    """What a net says of a photo.
+
+    saliency: 0..1 float32 at the net's size, how surely each pixel is product. sure: 0..1, how likely the net thinks
+    that its answer is right; 1 of a net that does not say.
+    """
+
+    saliency: Field
+    sure: float
 
 
 class OnnxDetector:
@@ -41,32 +52,46 @@ class OnnxDetector:
 
     def saliency(self, photos: Sequence[Rgb]) -> list[Field]:
         """For each photo a map of 0..1 float32 at the net's size. Raises ValueError if the file cannot be used."""
-        with self._lock:
-            self._load()
-            return [self._map(photo) for photo in photos]
+        return [self.answer(photo).saliency for photo in photos]
+
+    def answer(self, photo: Rgb) -> Answer:
+        """All that the net says of a photo. Raises ValueError if the file cannot be used."""
+        session = self._opened()
+        values = stretched(photo, self._size, self._weights.input)[None]
+        first, *others = session.run(None, {session.get_inputs()[0].name: values})
+        sure = float(np.ravel(others[0])[0]) if len(others) == 1 and np.size(others[0]) == 1 else 1.0
+        return Answer(self._checked(first), sure)
 
     def close(self) -> None:
         """Let go of the net; whoever asks again loads it again."""
         self._session = None
 
-    def _load(self) -> None:
-        if self._session is not None:
-            return
+    def _opened(self) -> Any:
+        """The net, loaded once; several threads may run it at a time."""
+        with self._lock:
+            if self._session is None:
+                self._session = self._load()
+            return self._session
+
+    def _load(self) -> Any:
         self._models.verify(self._weights)
         import onnxruntime
 
         name = next(file.name for file in self._weights.files if file.name.endswith(".onnx"))
         path = self._models.folder(self._weights) / name
+        options = onnxruntime.SessionOptions()
+        # The line brings threads of its own, and one thread's sums are the same on every machine of a kind.
+        options.intra_op_num_threads = 1
+        options.log_severity_level = 3  # it warns of whatever it cannot compute ahead
         try:
-            session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+            session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # the runtime has a dozen exceptions of its own for what a file can be
             raise WeightsError(f"{path}: no ONNX model that can be loaded: {str(error).splitlines()[0]}") from error
         self._size = _input_size(session.get_inputs(), self._weights.input.side, path)
-        self._session = session
+        return session
 
-    def _map(self, photo: Rgb) -> Field:
-        values = stretched(photo, self._size, self._weights.input)[None]
-        answer = self._session.run(None, {self._session.get_inputs()[0].name: values})[0]
+    def _checked(self, answer: Any) -> Field:
+        """A net's map as 0..1 float32. Raises WeightsError for one that is no probability."""
         found = np.asarray(answer, np.float32).reshape(-1, *np.shape(answer)[-2:])[0]
         if not np.isfinite(found).all():
             raise FloatingPointError(f"{self.name}: the net's answer is not a number")

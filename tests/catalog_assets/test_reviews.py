@@ -25,6 +25,7 @@ from catalog_assets.records import Record, product_shelf, read_file
 from catalog_assets.settings import load_settings
 from catalog_assets.stages.reviewed import runs_of
 from catalog_assets.trace import trace, write_trace_page
+from resources.engines import CutOuts
 from resources.imaging.encode import png_grey, read_grey
 from resources.matting.engine import EngineRun, Hypothesis, Matte
 from resources.storage.s3 import S3Store
@@ -83,8 +84,8 @@ class OneEngine:
 
     engine: HalfEngine = field(default_factory=HalfEngine)
 
-    def matting_engine(self) -> HalfEngine:
-        return self.engine
+    def cut_outs(self, store: CatalogStore) -> CutOuts:
+        return CutOuts(self.engine, "")
 
     def threads(self) -> int:
         return 1

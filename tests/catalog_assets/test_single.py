@@ -22,7 +22,7 @@ from catalog_assets.single import (
     judge_files,
     judge_pairs,
 )
-from resources.engines import Engines
+from resources.engines import CutOuts, Engines
 from resources.imaging.alpha import over
 from resources.imaging.correction import apply, estimate
 from resources.imaging.decode import Limits, Photo, decode_photo
@@ -208,7 +208,7 @@ def test_what_nobody_foresaw_costs_only_its_own_photo(tmp_path: Path, monkeypatc
                 raise ZeroDivisionError("by zero")
             return super().segment(photos)
 
-    monkeypatch.setattr(Engines, "matting_engine", lambda self: Failing())
+    monkeypatch.setattr(Engines, "cut_outs", lambda self, store: CutOuts(Failing(), ""))
     (tmp_path / "odd.jpg").write_bytes(photo_bytes(1, (333, 320)))
     (tmp_path / "mug.jpg").write_bytes(photo_bytes(1))
     long = tmp_path / f"{'n' * 249}.jpg"

@@ -256,10 +256,10 @@ def test_missing_packages_and_a_missing_gpu_are_one_clear_line(tiny_models: Mode
 
 
 def test_unknown_engines_and_refiners_are_answered_with_the_known_ones(tiny_models: Models) -> None:
-    assert engine_names(tiny_models.registry) == ["classical", "tiny-net", "tiny-onnx"]
+    assert engine_names(tiny_models.registry) == ["embedded", "classical", "tiny-net", "tiny-onnx"]
     assert refiner_names(tiny_models.registry) == ["edge", "own", "tiny-matte"]
     for name in ("scissors", "tiny-matte", "classical+own", ""):
-        with pytest.raises(ValueError, match="known: classical, tiny-net, tiny-onnx"):
+        with pytest.raises(ValueError, match="known: embedded, classical, tiny-net, tiny-onnx"):
             matting_engine(name, tiny_models)
     with pytest.raises(ValueError, match="known: edge, own, tiny-matte"):
         matting_engine("tiny-net+scissors", tiny_models)

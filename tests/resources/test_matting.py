@@ -171,7 +171,7 @@ def test_the_same_photo_gives_the_same_bytes_in_any_order_and_thread() -> None:
 def test_engines_are_known_by_name() -> None:
     engine = Engines().matting_engine()
     assert (engine.name, engine.device) == ("classical", "cpu")
-    with pytest.raises(ValueError, match="known: classical"):
+    with pytest.raises(ValueError, match="known: embedded, classical"):
         Engines(matting="scissors").matting_engine()
 
 

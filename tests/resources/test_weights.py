@@ -125,7 +125,7 @@ NOT_FREE = {"code": ALLOWED, "weights": ALLOWED, "training_data": FORBIDDEN}
 
 def test_the_shipped_registry_pins_everything_it_lists() -> None:
     registry = load_registry()
-    cut_outs = {"birefnet", "birefnet-lite", "rmbg-2.0", "u2netp", "isnet", "vitmatte-small"}
+    cut_outs = {"cutnet", "birefnet", "birefnet-lite", "rmbg-2.0", "u2netp", "isnet", "vitmatte-small"}
     scenes = {"flux2-klein", "z-image-turbo", "qwen-image-edit", "sdxl-inpaint", "flux1-fill"}
     assert cut_outs | scenes | {"clip", "dinov2", "swin2sr", "blip"} == set(registry)
     for weights in registry.values():
@@ -643,3 +643,13 @@ def test_a_snapshot_without_a_revision_is_neither_fetched_nor_loaded(tmp_path: P
         with pytest.raises(WeightsError, match=r"weights net are not pinned: set net\.revision"):
             refused()
     assert pipeline_hub.paths == []
+
+
+def test_weights_that_ship_are_there_whole_and_free_to_use(tmp_path: Path) -> None:
+    found = Models(tmp_path / "nothing", load_registry())
+    weights = found.ready("cutnet")
+    found.verify(weights)
+    assert weights.shipped
+    assert weights.size < 8_000_000
+    assert not weights.not_allowed
+    assert {part.commercial for part in (weights.licences.weights, weights.licences.training_data)} == {"yes"}

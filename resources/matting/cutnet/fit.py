@@ -109,10 +109,11 @@ class Fit:
         self.step = int(state["step"])
 
     def start_from(self, path: Path) -> None:
-        """Take over the averaged weights of another fit, and nothing else of it."""
+        """Take over the averaged weights of another fit, but not how sure it was: that depends on the pictures."""
         weights = torch.load(path, map_location=self.device, weights_only=True)["averaged"]
-        self.net.load_state_dict(weights)
-        self.averaged.load_state_dict(weights)
+        known = {name: value for name, value in weights.items() if not name.startswith("judge.")}
+        for net in (self.net, self.averaged):
+            net.load_state_dict({**net.state_dict(), **known})
 
 
 def prepared(photos: U8, device: str = "cpu") -> Tensor:

@@ -123,7 +123,7 @@ class CutNet(nn.Module):
         self.to_half = _Join(quarter, half, None)
         self.heads = nn.ModuleList(Conv(width, 1, 1) for width in (quarter, eighth, sixteenth))
         self.finish = Conv(half, 4, 3)
-        self.judge = nn.Sequential(nn.Linear(2 * quarter + last + 2, 64), nn.ReLU(), nn.Linear(64, 1))
+        self.judge = nn.Sequential(nn.Linear(2 * quarter + last + 3, 64), nn.ReLU(), nn.Linear(64, 1))
 
     def forward(self, x: Tensor) -> Answer:
         half = self.stem(x)
@@ -143,12 +143,18 @@ class CutNet(nn.Module):
     def _sureness(self, fine: Tensor, quarter: Tensor, last: Tensor) -> Tensor:
         """From what the net sees inside and outside of its answer, and from how undecided that is."""
         alpha = torch.sigmoid(functional.avg_pool2d(fine.detach().float(), 4))
-        seen, whole = functional.relu(quarter.detach().float()), functional.relu(last.detach().float()).mean(dim=(2, 3))
-        inside = (seen * alpha).mean(dim=(2, 3)) / (alpha.mean(dim=(2, 3)) + 1e-3)
-        outside = (seen * (1 - alpha)).mean(dim=(2, 3)) / ((1 - alpha).mean(dim=(2, 3)) + 1e-3)
-        area, doubt = alpha.mean(dim=(2, 3)), (alpha * (1 - alpha)).mean(dim=(2, 3))
-        doubt = doubt / (area + 1e-2)
-        return self.judge(torch.cat([inside, outside, whole, area, doubt], dim=1))[:, 0]
+        seen, whole = functional.relu(quarter.detach().float()), functional.relu(last.detach().float())
+        area, outer = _share(alpha), _share(1 - alpha)
+        inside, outside = _share(seen * alpha) / (area + 1e-3), _share(seen * (1 - alpha)) / (outer + 1e-3)
+        doubt = _share(alpha * (1 - alpha)) / (area + 1e-2)
+        # A strict reading of a sure answer covers nearly as much as a generous one.
+        strict = _share((alpha > 0.75).float()) / (_share((alpha > 0.25).float()) + 1e-4)
+        return self.judge(torch.cat([inside, outside, _share(whole), area, doubt, strict], dim=1))[:, 0]
+
+
+def _share(x: Tensor) -> Tensor:
+    """Mean over the picture."""
+    return x.mean(dim=(2, 3))
 
 
 class _Join(nn.Module):
