@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 
 from catalog_assets.context import RunContext
+from catalog_assets.decisions import Decided
 from catalog_assets.records import EngineRef, Record, Shelf, fingerprint, product_shelf
 from catalog_assets.settings import adjusted
 from catalog_assets.stage import Stage, StageResult, summarise
 from catalog_assets.stages.reviewed import (
+    DECISION,
     as_found,
     decided,
     found_facts,
@@ -62,9 +64,11 @@ class Mask(Stage):
         return replace(result, metadata={**result.metadata, "confidence": confidence})
 
     def _view(self, shelf: Shelf, photo: Record) -> Record:
-        blank = self._blank(photo)
+        blank = self._blank(photo, self._engine(photo))
         before = shelf.record(photo.name)
-        current = None if self.context.force else shelf.current(photo.name, blank.fingerprint)
+        current = None
+        if not self.context.force:
+            current = shelf.current(photo.name, blank.fingerprint) or self._decided_before(shelf, photo, before)
         if current is None:
             blank = remembering(self.context, blank, before)
             current = once(self.context, shelf, blank, lambda: self._make(shelf, photo, blank), as_found)
@@ -75,9 +79,18 @@ class Mask(Stage):
         wanted = decided(self.context, shelf, photo, found, verdict, current, before)
         return current if wanted == current else shelf.save(wanted)
 
-    def _blank(self, photo: Record) -> Record:
+    def _decided_before(self, shelf: Shelf, photo: Record, before: Record | None) -> Record | None:
+        """A mask that a person approved or picked, if all that changed since is the engine: the choice outlives it."""
+        if before is None or before.engine is None or before.facts.get(DECISION) not in ("approve", "pick"):
+            return None
+        decision = self.context.decisions.of(before.sku, before.name)
+        content = decision.content if isinstance(decision, Decided) else ""
+        if before.inputs.get(DECISION, {}).get("content") != content:
+            return None
+        return shelf.current(photo.name, self._blank(photo, before.engine).fingerprint)
+
+    def _blank(self, photo: Record, engine: EngineRef) -> Record:
         """What the mask would be made from: the photo's content, how it is decoded, and the engine."""
-        engine = self._engine(photo)
         return Record(
             stage=self.asset,
             sku=photo.sku,

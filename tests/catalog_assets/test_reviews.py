@@ -356,17 +356,40 @@ def test_a_decision_is_forgotten_by_no_run_that_is_killed(
     assert "made for another photo" in run(shop, engine).rejections["mug"].message
 
 
+@pytest.mark.parametrize("said", [{"decision": "approve"}, {"decision": "pick", "hypothesis": "whole"}])
+def test_what_a_person_decided_outlives_another_engine(shop: Path, engine: HalfEngine, said: dict[str, str]) -> None:
+    decide(shop, **said)
+    run(shop, engine)
+    first = mask_of(shop)
+    other = HalfEngine(revision="2", share=0.55)
+    assert run(shop, other).statuses == {"up_to_date": 1}
+    assert other.photos == 0
+    assert mask_of(shop) == first
+    replace_photo(shop)  # but not another photo
+    assert "made for another photo" in run(shop, other).rejections["mug"].message
+    assert other.photos == 1
+
+
+def test_a_mask_that_nobody_decided_about_is_made_by_the_new_engine(shop: Path, engine: HalfEngine) -> None:
+    decision = decide(shop, decision="approve")
+    run(shop, engine)
+    decision.unlink()
+    other = HalfEngine(revision="2", share=0.55)
+    assert run(shop, other).reviews == 1
+    assert other.photos == 1
+
+
 def test_an_approval_ends_with_the_mask_but_a_pick_holds_for_the_same_hypothesis(
     shop: Path, engine: HalfEngine
 ) -> None:
     decide(shop, decision="approve")
     run(shop, engine)
     other = HalfEngine(revision="2", share=0.55)
-    report = run(shop, other)
+    report = run(shop, other, force=True)
     assert "made for another mask" in report.rejections["mug"].message
     decide(shop, decision="pick", hypothesis="whole")
     assert run(shop, other).statuses == {"made": 1}
-    assert run(shop, HalfEngine(revision="3", share=0.6)).statuses == {"made": 1}
+    assert run(shop, HalfEngine(revision="3", share=0.6), force=True).statuses == {"made": 1}
 
 
 def test_an_approval_that_was_there_before_the_mask_counts_only_if_it_names_the_photo(tmp_path: Path) -> None:
