@@ -130,7 +130,8 @@ def train_cutout(store: CatalogStore, engines: Engines, wish: Wish, bar: Bar) ->
             new = _trained(current, Path(folder), parts.taught, plan, bar)
             before, after, remembered = _compared(shipped, current, new, parts.held_out, bar)
         except (ValueError, ArithmeticError) as error:
-            raise SettingsError(str(error)) from error
+            way_out = "" if current is shipped else "; back to the shipped weights: catalog train-cutout --revert"
+            raise SettingsError(f"{error}{way_out}") from error
         reasons = tuple(objections(before, after, remembered))
         counts = dict(sorted(Counter(pair.source for pair in pairs).items()))
         found = Outcome(

@@ -46,7 +46,7 @@ def with_shadow(picture: np.ndarray, product: np.ndarray, colour: tuple[int, int
 
 
 def cut(photo: Rgb) -> Matte:
-    return Engines().matting_engine().segment([photo])[0]
+    return Engines(matting="classical").matting_engine().segment([photo])[0]
 
 
 def test_border_surfaces_follow_falling_light() -> None:
