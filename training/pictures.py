@@ -6,6 +6,7 @@ import multiprocessing
 import os
 from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,8 +57,7 @@ def _start(source: Source) -> None:
     _composer = composer_of(source)
 
 
-def _chunk(job: tuple[int, int]) -> tuple[U8, U8]:
-    number, side = job
+def _chunk(number: int, side: int) -> tuple[U8, U8]:
     assert _composer is not None  # noqa: S101
     pictures = [_composer.picture(number * _CHUNK + i, side) for i in range(_CHUNK)]
     return np.stack([one.photo for one in pictures]), np.stack([one.alpha for one in pictures])
@@ -69,19 +69,22 @@ def batches(source: Source, start: int, processes: int) -> Iterator[tuple[U8, U8
     Batch n is the same in every run that started at 0 over the same sprites; a run that goes on later mixes from
     fewer chunks at first.
     """
-    first = start // source.batches_a_chunk
-    with multiprocessing.get_context("spawn").Pool(processes, _start, (source,)) as pool:
+    number = start // source.batches_a_chunk
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(processes, mp_context=spawn, initializer=_start, initargs=(source,)) as workers:
         pooled: deque[tuple[U8, U8]] = deque(maxlen=_POOL)
-        waiting: deque[object] = deque()
-        number = first
-        while True:
-            while len(waiting) < 2 * processes:
-                waiting.append(pool.apply_async(_chunk, ((number, source.side),)))
-                number += 1
-            pooled.append(waiting.popleft().get())  # type: ignore[attr-defined]
-            rng = np.random.default_rng((source.seed, number))
-            for _ in range(source.batches_a_chunk):
-                yield _mixed(rng, pooled, source.batch)
+        waiting: deque[Future[tuple[U8, U8]]] = deque()
+        try:
+            while True:
+                while len(waiting) < 2 * processes:
+                    waiting.append(workers.submit(_chunk, number, source.side))
+                    number += 1
+                pooled.append(waiting.popleft().result())
+                rng = np.random.default_rng((source.seed, number))
+                for _ in range(source.batches_a_chunk):
+                    yield _mixed(rng, pooled, source.batch)
+        finally:
+            workers.shutdown(cancel_futures=True)
 
 
 def _mixed(rng: np.random.Generator, pooled: deque[tuple[U8, U8]], count: int) -> tuple[U8, U8]:

@@ -49,7 +49,7 @@ STAGES = {
     # Most of the learning, on small pictures at a constant rate.
     "broad": Stage(192, Schedule(steps=40_000, decay=0.0), turns=2.0),
     # Then larger ones, the rate falling all the way.
-    "fine": Stage(320, Schedule(steps=4_000, rate=3e-3, warmup=50, decay=1.0), turns=1.5),
+    "fine": Stage(320, Schedule(steps=4_500, rate=3e-3, warmup=50, decay=1.0), turns=1.5),
 }
 
 
