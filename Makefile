@@ -28,6 +28,7 @@ bench: $(VENV)/.dev  ## figures, as CPU seconds or ratios within one run; DATA=f
 	$(BIN)/python -m benchmarks.line
 	$(BIN)/python -m benchmarks.manifests
 	$(BIN)/python -m benchmarks.cutouts $(DATA)
+	$(BIN)/python -m benchmarks.ablation $(DATA)
 	$(BIN)/python -m benchmarks.scenes $(DATA)
 	$(BIN)/python -m benchmarks.exports
 	$(BIN)/catalog demo --root .cache/benchmarks/demo
