@@ -31,6 +31,7 @@ from training.product import (
     bounds,
     far_softened,
     into,
+    labelled,
     layered,
     lit,
     overlaid,
@@ -74,6 +75,8 @@ _SETS = 0.09
 _PACKS, _PACK_SIZES = 0.05, (2, 2, 3, 4, 4, 6, 9, 12, 16)
 _PACKED = ("white", "paper", "flat_lay", "pattern")
 _PRINTED = 0.15
+# Panels of writing are no products; products with writing on them must be as common.
+_LABELLED = 0.2
 _STANDS = 0.06
 _DAPPLED = 0.06
 _POOL = 96  # other things in use at a time; they change with the pictures' numbers
@@ -175,6 +178,9 @@ class Composer:
             groups = ("pattern", "pattern", "stone", "rough", "wood", "foliage", *self._atlas.photos("plate"))
             texture = scenery.upright(rng, self._atlas.tile(rng, number, groups), len(layer.share), rng.uniform(0, 3))
             layer = overlaid(rng, layer, texture)
+        if rng.random() < _LABELLED:
+            ground = scenery.upright(rng, self._atlas.tile(rng, number, ("pattern", "rough")), len(layer.share), 0)
+            layer = labelled(rng, layer, frame, text_panel(rng, ground))
         if not scene.white and rng.random() < 0.8:
             layer = lit(rng, layer, frame, _ground(scene, frame), rng.uniform(-1, 1))
         return far_softened(rng, layer, frame) if rng.random() < 0.05 else layer

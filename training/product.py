@@ -249,6 +249,31 @@ def overlaid(rng: Rng, layer: Layer, texture: U8) -> Layer:
     return Layer(layer.colours * np.minimum(factor, 1.8), layer.share, layer.truth)
 
 
+def labelled(rng: Rng, layer: Layer, frame: Frame, panel: F32) -> Layer:
+    """A printed label on the product, askew as it sits there, or print all over it: writing is part of a product.
+
+    panel: SxSx3 float32 linear light, what is printed. The product's own shading stays.
+    """
+    side = layer.share.shape[0]
+    cover = np.ones((side, side), np.float32)
+    if rng.random() < 0.7:
+        wide, tall = frame.right - frame.left, frame.bottom - frame.top
+        centre = np.array([(frame.left + frame.right) / 2, (frame.top + frame.bottom) / 2])
+        centre += rng.normal(0, 0.1, 2) * (wide, tall)
+        half = rng.uniform(0.15, 0.55, 2) * (wide, tall)
+        corners = centre + half * np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) + rng.normal(0, 0.04, (4, 2)) * half
+        square = np.array([[0, 0], [side, 0], [side, side], [0, side]], np.float32)
+        matrix = cv2.getPerspectiveTransform(square, corners.astype(np.float32))
+        panel = cv2.warpPerspective(panel, matrix, (side, side), flags=cv2.INTER_AREA)
+        cover = cv2.warpPerspective(cover, matrix, (side, side), flags=cv2.INTER_LINEAR)
+    light = layer.colours.mean(axis=2)
+    inside = layer.share > 0.5
+    usual = float(np.median(light[inside][::7])) if inside.any() else 0.2
+    shade = np.clip(light / np.float32(max(0.03, usual)), 0.35 * layer.share, 1.7)
+    printed = panel * shade[..., None]
+    return Layer(layer.colours + (printed - layer.colours) * cover[..., None], layer.share, layer.truth)
+
+
 def lit(rng: Rng, layer: Layer, frame: Frame, ground: F32, lean: float) -> Layer:
     """Light from one side, less of it near the ground, and the ground's colour on the lower part."""
     side, height, width = layer.share.shape[0], frame.bottom - frame.top, frame.right - frame.left
