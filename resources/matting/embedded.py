@@ -23,18 +23,16 @@ from resources.loaded import close
 from resources.matting.engine import Matte
 from resources.matting.gate import default_thresholds
 from resources.matting.grabcut import cut_salient, frame_level, lab_picture, otsu_level, redraw
+from resources.matting.neural import firmness, likely
 from resources.matting.onnx_saliency import Answer, OnnxDetector
 from resources.matting.saliency import stretch, to_lab
-from resources.matting.shapes import drop_small_parts, overlap, resize_mask, tidy
+from resources.matting.shapes import overlap, resize_mask, tidy
 from resources.matting.survey import Found, Survey
 
 Mask = NDArray[np.bool_]
 Field = NDArray[np.float32]
 
 _REVISION = "1"
-_INSIDE, _SURELY, _POSSIBLY = 0.5, 0.75, 0.25
-# Smaller specks than this share of the largest part are noise.
-_DUST = 0.002
 _SIDE_OF_PROPOSAL = 512
 # Votes need no detail: at this size a GrabCut takes a fiftieth of a second.
 _SIDE_OF_VOTES = 160
@@ -73,7 +71,7 @@ def _considered(survey: Survey, answer: Answer) -> list[Found]:
 
     Votes from saliency are too coarse to be taken, unless a person does.
     """
-    proposal = _proposal(survey, answer.saliency)
+    proposal = likely(answer.saliency, reduced(survey.photo, _SIDE_OF_PROPOSAL).shape[:2])
     floods = _floods(survey, proposal)
     confirmed = [found for found in floods if found.accepted and found.measures["agreement"] >= _CONFIRMED]
     if confirmed:
@@ -84,20 +82,15 @@ def _considered(survey: Survey, answer: Answer) -> list[Found]:
     return [*sorted([ours, *floods], key=lambda found: found.sureness, reverse=True), *votes]
 
 
-def _proposal(survey: Survey, saliency: Field) -> Mask:
-    """What the net takes for product, in the photo's shape; specks are noise, but its holes are believed."""
-    height, width = reduced(survey.photo, _SIDE_OF_PROPOSAL).shape[:2]
-    return drop_small_parts(cv2.resize(saliency, (width, height), interpolation=cv2.INTER_LINEAR) > _INSIDE, _DUST)
-
-
 def _by_net(survey: Survey, proposal: Mask, answer: Answer, others: Sequence[Found]) -> Found:
     agreement = max((survey.overlap(proposal, other.mask) for other in others), default=0.0)
     small = lab_picture(to_lab(reduced(survey.search, _SIDE_OF_VOTES)))
     at_votes = resize_mask(proposal, (small.shape[1], small.shape[0]))
     redrawn = overlap(tidy(redraw(small, at_votes, _MARGIN)), at_votes)
-    strict = overlap(answer.saliency > _POSSIBLY, answer.saliency > _SURELY)
     more = {"unexplained": survey.unexplained(proposal)} if survey.on_plain_ground else {}
-    return survey.found("cutnet", proposal, agreement, steadiness=min(strict, redrawn), doubt=1 - answer.sure, **more)
+    return survey.found(
+        "cutnet", proposal, agreement, steadiness=min(firmness(answer.saliency), redrawn), doubt=1 - answer.sure, **more
+    )
 
 
 def _floods(survey: Survey, proposal: Mask) -> list[Found]:

@@ -77,7 +77,7 @@ class NeuralEngine:
         close(self.refiner)
 
     def _matte(self, photo: Rgb, saliency: Field) -> Matte:
-        mask = _mask(saliency, reduced(photo, _SIDE_OF_MASK).shape[:2])
+        mask = likely(saliency, reduced(photo, _SIDE_OF_MASK).shape[:2])
         alpha = self._alpha(photo, saliency, mask)
         measures = measured(photo, saliency, mask, alpha)
         verdict = judge_matte(measures, default_thresholds(self.name))
@@ -111,12 +111,17 @@ def measured(photo: Rgb, saliency: Field, mask: Mask, alpha: Alpha) -> dict[str,
     measures = {
         **shape_measures(working),
         **colour_measures(to_lab(small), working),
-        "agreement": overlap(saliency > _POSSIBLY, saliency > _SURELY),
+        "agreement": firmness(saliency),
         "softness": softness(alpha),
         "entropy": entropy(saliency),
         **edge_case_measures(photo, mask),
     }
     return {name: round(float(value), 5) for name, value in measures.items()}
+
+
+def firmness(saliency: Field) -> float:
+    """IoU of the strict and the generous reading of a net's answer, 0 to 1."""
+    return overlap(saliency > _POSSIBLY, saliency > _SURELY)
 
 
 def entropy(saliency: Field) -> float:
@@ -142,8 +147,8 @@ def normalised(colours: Field, prepared: Input) -> Field:
     return ((colours - mean) / deviation).astype(np.float32, copy=False)
 
 
-def _mask(saliency: Field, shape: tuple[int, ...]) -> Mask:
-    """What is more likely product than not, in the photo's shape."""
+def likely(saliency: Field, shape: tuple[int, ...]) -> Mask:
+    """What is more likely product than not, at `shape`; specks are noise, but holes are believed."""
     found = cv2.resize(saliency, (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR) > _INSIDE
     return drop_small_parts(found, _DUST)
 
