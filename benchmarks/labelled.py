@@ -59,7 +59,10 @@ class Case:
 
 @dataclass(frozen=True)
 class Result:
-    """What came of one case. scores: None without a truth. seconds: CPU of correction and engine, one thread."""
+    """What came of one case. scores: None without a truth. seconds: CPU of correction and engine, one thread.
+
+    megapixels: of the photo.
+    """
 
     name: str
     kind: str
@@ -68,6 +71,7 @@ class Result:
     measures: dict[str, float]
     scores: Scores | None
     seconds: float
+    megapixels: float
 
     @property
     def right(self) -> bool:
@@ -151,7 +155,8 @@ def measure(case: Case, engine: str) -> Result:
     matte = _engine(engine).segment([corrected])[0]
     seconds = time.process_time() - started
     scores = score(matte.alpha.astype(np.float32) / 255, truth)
-    return Result(case.name, case.kind, case.group, not truth.any(), matte.measures, scores, round(seconds, 3))
+    size = round(truth.size / 1e6, 4)
+    return Result(case.name, case.kind, case.group, not truth.any(), matte.measures, scores, round(seconds, 3), size)
 
 
 def results(
@@ -229,7 +234,7 @@ def _digest(files: Sequence[Path]) -> str:
 @cache
 def state(engine: str) -> str:
     """A short name for everything an engine's answer depends on: code, weights and limits, and photo correction."""
-    entry = "classical" if engine == "classical" else "engines"
+    entry = engine if engine in ("classical", "embedded") else "engines"
     packages = Path(thresholds.__file__).parent.parent.parent
     start = [packages / "resources" / "matting" / f"{entry}.py", packages / "resources" / "imaging" / "correction.py"]
     limits = json.dumps(thresholds.shipped_thresholds().limits_of(engine), sort_keys=True)
@@ -250,6 +255,11 @@ def _imported(start: Sequence[Path], packages: Path) -> list[Path]:
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("resources."):
                 waiting.append(packages / f"{(node.module or '').replace('.', '/')}.py")
     return sorted(found)
+
+
+def seconds_a_megapixel(found: Sequence[Result]) -> float:
+    """CPU seconds of all of them by all their megapixels."""
+    return sum(result.seconds for result in found) / sum(result.megapixels for result in found)
 
 
 def by_kind(found: Sequence[Result]) -> dict[str, list[Result]]:

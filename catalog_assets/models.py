@@ -109,7 +109,7 @@ def engine_table(engines: Engines, store: CatalogStore | None = None) -> str:
     except ValueError as error:
         lines.append(f"exports cannot be signed: {error}")
     own = "nothing to download, no licence but the project's own"
-    lines.append(f"classical, studio, heuristic and lanczos need no weights: {own}.")
+    lines.append(f"embedded, classical, studio, heuristic and lanczos need nothing more: {own}.")
     return "\n".join(lines)
 
 

@@ -32,7 +32,7 @@ T = TypeVar("T")
 # threads: SKUs worked on at once, where catalog.yaml does not say. Threads share batches on a GPU.
 PROFILES: dict[str, dict[str, str]] = {
     "embedded": {
-        "matting": "classical",
+        "matting": "embedded",
         "scenes": "studio",
         "ranking": "heuristic",
         "witnesses": "",
@@ -42,7 +42,7 @@ PROFILES: dict[str, dict[str, str]] = {
         "threads": "2",
     },
     "gpu": {
-        "matting": "classical,birefnet",
+        "matting": "embedded,birefnet",
         "scenes": "flux2-klein",
         "ranking": "clip",
         "witnesses": "dinov2",

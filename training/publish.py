@@ -15,7 +15,7 @@ from resources.matting.cutnet.export import export
 from resources.matting.cutnet.net import CutNet
 from resources.weights import digest
 
-SIDE = 224
+SIDE = 320
 _RESOURCES = Path(__file__).resolve().parent.parent / "resources"
 FILE = _RESOURCES / "nets" / "cutnet" / "cutnet.onnx"
 _REGISTRY = _RESOURCES / "weights.yaml"

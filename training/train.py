@@ -22,6 +22,7 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks import composites
+from benchmarks.metrics import RIGHT
 from resources.matting.cutnet.fit import Fit, Schedule, answers
 from resources.matting.cutnet.net import CutNet
 from training.composing import Composer, load_sprites
@@ -47,7 +48,7 @@ class Stage:
 
 STAGES = {
     # Most of the learning, on small pictures at a constant rate.
-    "broad": Stage(192, Schedule(steps=40_000, decay=0.0), turns=2.0),
+    "broad": Stage(192, Schedule(steps=8_500, decay=0.0), turns=2.0),
     # Then larger ones, the rate falling all the way.
     "fine": Stage(320, Schedule(steps=4_500, rate=3e-3, warmup=50, decay=1.0), turns=1.5),
 }
@@ -69,8 +70,8 @@ class Examination:
             found.append(alpha)
             sure.append(certain)
         alphas, certain = np.concatenate(found), np.concatenate(sure)
-        ious = np.array([_iou(a, m) for a, m in zip(alphas, self.mattes, strict=True)])
-        right = ious >= 0.9
+        ious = np.array([overlap(a, m) for a, m in zip(alphas, self.mattes, strict=True)])
+        right = ious >= RIGHT
         figures = {"sure": float(((certain > 0.5) == right).mean())}
         for kind in dict.fromkeys(self.kinds):
             chosen = np.array([each == kind for each in self.kinds])
@@ -78,8 +79,8 @@ class Examination:
         return figures
 
 
-def _iou(alpha: NDArray[np.float32], matte: U8) -> float:
-    """1 for an empty answer to a picture without a product."""
+def overlap(alpha: NDArray[np.float32], matte: U8) -> float:
+    """IoU of an alpha (0 to 1) with a matte (0 to 255); 1 for an empty answer to a picture without a product."""
     found, there = alpha > 0.5, matte > 127
     either = int((found | there).sum())
     if not there.any():

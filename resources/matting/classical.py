@@ -1,4 +1,4 @@
-"""The embedded engine: no weights, no GPU, no network.
+"""The classical engine: colour and saliency, no net; also the second opinion of the embedded engine.
 
 Several hypotheses are made and measured, and the one that the gate is surest of is taken:
 
@@ -55,11 +55,15 @@ class ClassicalEngine:
 
     def _segment(self, photo: Rgb) -> Matte:
         survey = Survey(photo, default_thresholds(self.name))
-        return survey.matte(survey.with_shadow_off(_considered(survey)), self.name, self.revision, self.device)
+        return survey.matte(considered(survey), self.name, self.revision, self.device)
 
 
-def _considered(survey: Survey) -> list[Found]:
-    """All hypotheses, the surest first; a flood that is accepted comes before all others."""
+def considered(survey: Survey) -> list[Found]:
+    """All hypotheses, the surest first, its cast shadow taken off; an accepted flood comes before all others."""
+    return survey.with_shadow_off(_ordered(survey))
+
+
+def _ordered(survey: Survey) -> list[Found]:
     if not survey.on_plain_ground:
         return _by_grabcut(survey)
     flooded = survey.flood()

@@ -1,9 +1,9 @@
 """The embedded engine: the project's own net proposes, classical methods vote, the photo's own edges draw.
 
-- cutnet: what the net finds (`resources/nets/cutnet`).
-- flood, shadeless_flood, closed_edges: on a border of one colour, as of the classical engine. A flood that the net
-  agrees with comes first: it was found in more pixels.
-- crossings: a small GrabCut from classical saliency.
+- cutnet: what the net finds (`resources/nets/cutnet`); taken, unless it is in doubt.
+- flood, shadeless_flood, closed_edges: on a border of one colour, as of the classical engine.
+- crossings, saliency: a small GrabCut from classical saliency, and that as it is; where no flood confirms the net.
+- all of the classical engine's, where the net is in doubt: a second opinion.
 
 A hypothesis is believed as far as one that was found in another way agrees with it. The net's own must also be
 steady: it stays what it is under a stricter reading, and when colours draw its outline again.
@@ -20,9 +20,10 @@ from numpy.typing import NDArray
 from resources.imaging.alpha import Rgb
 from resources.imaging.colour import reduced
 from resources.loaded import close
+from resources.matting.classical import ClassicalEngine, considered
 from resources.matting.engine import Matte
 from resources.matting.gate import default_thresholds
-from resources.matting.grabcut import cut_salient, frame_level, lab_picture, otsu_level, redraw
+from resources.matting.grabcut import cut_salient, frame_level, lab_picture, otsu_level
 from resources.matting.neural import firmness, likely
 from resources.matting.onnx_saliency import Answer, OnnxDetector
 from resources.matting.saliency import stretch, to_lab
@@ -32,13 +33,17 @@ from resources.matting.survey import Found, Survey
 Mask = NDArray[np.bool_]
 Field = NDArray[np.float32]
 
-_REVISION = "1"
+_REVISION = "2"
 _SIDE_OF_PROPOSAL = 512
 # Votes need no detail: at this size a GrabCut takes a fiftieth of a second.
 _SIDE_OF_VOTES = 160
-_MARGIN = 8
-# A flood that overlaps the net's answer by this much is the same answer.
+# An outline that colours draw is nearer to the product's than the net's own, unless they differ by more than this.
+_CLOSE = 0.93
+# A flood that overlaps the net's answer by this much says the same; no other vote is needed.
 _CONFIRMED = 0.9
+# The classical engine is asked where nothing overlaps the net's answer by this much, the answer drawn again overlaps
+# itself by less, or the net gives itself a smaller chance to be right than to be wrong.
+_SAME, _MOST_DOUBT = 0.85, 0.5
 
 
 class EmbeddedEngine:
@@ -67,30 +72,53 @@ class EmbeddedEngine:
 
 
 def _considered(survey: Survey, answer: Answer) -> list[Found]:
-    """All hypotheses, the surest first; a flood that is accepted and that the net agrees with before all others.
+    """All hypotheses, what to take first: the net's where it is certain, else what the classical engine says of it.
 
     Votes from saliency are too coarse to be taken, unless a person does.
     """
     proposal = likely(answer.saliency, reduced(survey.photo, _SIDE_OF_PROPOSAL).shape[:2])
     floods = _floods(survey, proposal)
-    confirmed = [found for found in floods if found.accepted and found.measures["agreement"] >= _CONFIRMED]
-    if confirmed:
-        rest = [found for found in floods if found not in confirmed]
-        return [*survey.with_shadow_off(confirmed), _by_net(survey, proposal, answer, floods), *rest]
-    votes = _by_saliency(survey, proposal)
+    votes = [] if _confirmed(floods) else _by_saliency(survey, proposal)
     ours = _by_net(survey, proposal, answer, [*floods, *votes])
-    return [*sorted([ours, *floods], key=lambda found: found.sureness, reverse=True), *votes]
+    if _certain(ours):
+        return [ours, *floods, *votes]
+    return [*_asked_again(survey, proposal, ours), *votes]
+
+
+def _confirmed(floods: Sequence[Found]) -> bool:
+    return any(found.measures["agreement"] >= _CONFIRMED for found in floods)
+
+
+def _certain(ours: Found) -> bool:
+    """Whether nothing that another opinion could settle is in doubt."""
+    measures = ours.measures
+    return min(measures["agreement"], measures["steadiness"]) >= _SAME and measures["doubt"] <= _MOST_DOUBT
+
+
+def _asked_again(survey: Survey, proposal: Mask, ours: Found) -> list[Found]:
+    """What the classical engine makes of it, believed as far as the net agrees; first, if the net doubts itself.
+
+    Where nothing but colours speaks for it, on a ground of many colours, it must be just what the net sees.
+    """
+    theirs = []
+    for found in considered(survey.under(default_thresholds(ClassicalEngine.name))):
+        same = survey.overlap(found.mask, proposal)
+        more = {} if survey.on_plain_ground else {"steadiness": same}
+        theirs.append(survey.again(found, agreement=min(found.measures["agreement"], same), **more))
+    agreement = max(ours.measures["agreement"], survey.overlap(theirs[0].mask, proposal))
+    ours = survey.again(ours, agreement=agreement)
+    return [*theirs, ours] if ours.measures["doubt"] > _MOST_DOUBT else [ours, *theirs]
 
 
 def _by_net(survey: Survey, proposal: Mask, answer: Answer, others: Sequence[Found]) -> Found:
+    """The net's answer with its outline drawn again by colours, where that stays close to what the net said."""
     agreement = max((survey.overlap(proposal, other.mask) for other in others), default=0.0)
-    small = lab_picture(to_lab(reduced(survey.search, _SIDE_OF_VOTES)))
-    at_votes = resize_mask(proposal, (small.shape[1], small.shape[0]))
-    redrawn = overlap(tidy(redraw(small, at_votes, _MARGIN)), at_votes)
-    more = {"unexplained": survey.unexplained(proposal)} if survey.on_plain_ground else {}
-    return survey.found(
-        "cutnet", proposal, agreement, steadiness=min(firmness(answer.saliency), redrawn), doubt=1 - answer.sure, **more
-    )
+    outlined = survey.outlined(proposal)
+    redrawn = overlap(outlined, resize_mask(proposal, (outlined.shape[1], outlined.shape[0])))
+    mask = outlined if redrawn >= _CLOSE else proposal
+    more = {"unexplained": survey.unexplained(mask)} if survey.on_plain_ground else {}
+    steadiness = min(firmness(answer.saliency), redrawn)
+    return survey.found("cutnet", mask, agreement, steadiness=steadiness, doubt=1 - answer.sure, **more)
 
 
 def _floods(survey: Survey, proposal: Mask) -> list[Found]:
@@ -102,9 +130,7 @@ def _floods(survey: Survey, proposal: Mask) -> list[Found]:
         survey.again(each, agreement=survey.overlap(each.mask, proposal))
         for each in (flooded, survey.shadeless_flood(flooded))
     ]
-    if max(each.measures["agreement"] for each in found) < _CONFIRMED:
-        found.append(survey.closed_edges(proposal))
-    return found
+    return found if _confirmed(found) else [*found, survey.closed_edges(proposal)]
 
 
 def _by_saliency(survey: Survey, proposal: Mask) -> list[Found]:

@@ -6,7 +6,7 @@
 - birefnet: a net, any entry of the weights with the job detection; EdgeRefiner draws the edge.
 - birefnet+vitmatte-small: the edge drawn by weights with the job refinement.
 - birefnet+own: the edge as the net itself drew it, enlarged from its 1024 px.
-- classical,birefnet: a cascade; the next engine only sees what the one before leaves in review.
+- embedded,birefnet: a cascade; the next engine only sees what the one before leaves in review.
 """
 
 from __future__ import annotations

@@ -83,7 +83,7 @@ class MatteThresholds:
 
 
 @cache
-def default_thresholds(engine: str = "classical") -> MatteThresholds:
+def default_thresholds(engine: str = "embedded") -> MatteThresholds:
     """The shipped thresholds of an engine by name; one that was not calibrated ("": none) has the common ones.
 
     Raises ValueError if thresholds.yaml does not fit its schema or `MatteThresholds`.

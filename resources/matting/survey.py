@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -71,6 +72,12 @@ class Survey:
         self.limits = limits
         self.search = levelled(reduced(photo, _SIDE_OF_SEARCH))
         self.lab = to_lab(self.search)
+
+    def under(self, limits: MatteThresholds) -> Survey:
+        """The same photo and what was found out of it so far, judged by other limits."""
+        other = copy(self)
+        other.limits = limits
+        return other
 
     @cached_property
     def barrier(self) -> Field:

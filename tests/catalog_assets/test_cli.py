@@ -17,7 +17,6 @@ from click.testing import Result
 from catalog_assets.quarantine import Quarantined
 from catalog_assets.records import campaign_shelf
 from catalog_assets.sample_catalog import SAMPLE, Expected, expected, surprises, unexpected_reviews
-from resources.imaging.encode import jpeg
 from resources.names import sku_name
 from resources.store import LocalStore
 from resources.verdicts import Rejection
@@ -276,7 +275,7 @@ def test_models_and_campaigns_are_listed(
 ) -> None:
     models = catalog("models")
     assert models.exit_code == 0
-    assert "cut-out: classical (in use)" in models.stdout
+    assert "cut-out: embedded (in use)" in models.stdout
     found = catalog("campaigns")
     assert found.exit_code == 0
     assert [line.split(":")[0] for line in found.stdout.splitlines()] == ["evergreen", "winter"]
@@ -318,7 +317,7 @@ def test_cutout_tells_a_json_line_a_photo(tmp_path: Path) -> None:
     assert [line["reason"] for line in lines[4:]] == ["truncated", "", "not_found", "duplicate_name"]
     for line in lines:
         assert line.keys() >= {"file", "status", "engine", "confidence", "seconds", "reason"}
-        assert line["engine"] == "classical"
+        assert line["engine"] == "embedded"
     made = {path.stem for path in (tmp_path / "out").iterdir()}
     assert made == {"mug", "-rf", "Größe 42 <b>", "new\nline", "twice"}
     assert catalog("cutout", tmp_path / "mug.jpg", "-o", tmp_path / "two").exit_code == 0
@@ -454,11 +453,11 @@ def test_comply_of_an_export_and_of_a_photo(filled: Path, first_refresh: Result)
 
 def test_a_photo_its_cutout_and_its_scene_belong_together(tmp_path: Path) -> None:
     """As somebody would try it out: no matte is given, so the engine cuts the original out again."""
-    (tmp_path / "mug.jpg").write_bytes(jpeg(box_photo()[0]))
-    assert catalog("cutout", tmp_path / "mug.jpg", "-o", tmp_path / "out").exit_code == 0
+    photo = SAMPLE / "uploads" / "notebook-red.jpg"
+    assert catalog("cutout", photo, "-o", tmp_path / "out").exit_code == 0
     scene = tmp_path / "scene.png"
-    assert catalog("compose", tmp_path / "out/mug.png", "--scene", "grey-sweep", "-o", scene).exit_code == 0
-    result = catalog("judge", tmp_path / "mug.jpg", scene)
+    assert catalog("compose", tmp_path / "out/notebook-red.png", "--scene", "grey-sweep", "-o", scene).exit_code == 0
+    result = catalog("judge", photo, scene)
     assert (result.exit_code, result.stdout.splitlines()[0]) == (0, "accepted: every measure is within its threshold")
 
 

@@ -225,7 +225,7 @@ def test_an_engine_is_loaded_once_a_run(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(engines, "matting_engine", counting)
     make_catalog(tmp_path, good=["a", "b", "c"])
     run_product(tmp_path)
-    assert made == ["classical"]
+    assert made == ["embedded"]
 
 
 def test_an_up_to_date_line_imports_nothing_heavy(tmp_path: Path) -> None:
@@ -326,16 +326,16 @@ def test_a_missing_picture_is_made_again(tmp_path: Path) -> None:
 
 
 def test_equal_photos_are_segmented_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from resources.matting.classical import ClassicalEngine
+    from resources.matting.embedded import EmbeddedEngine
 
     calls: list[int] = []
-    original = ClassicalEngine.segment
+    original = EmbeddedEngine.segment
 
-    def counting(self: ClassicalEngine, photos: Sequence[object]) -> object:
+    def counting(self: EmbeddedEngine, photos: Sequence[object]) -> object:
         calls.append(len(photos))
         return original(self, photos)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(ClassicalEngine, "segment", counting)
+    monkeypatch.setattr(EmbeddedEngine, "segment", counting)
     make_catalog(tmp_path, good=["a", "b", "c"])
     for sku in ("b", "c"):
         (tmp_path / "uploads" / f"{sku}.jpg").write_bytes((tmp_path / "uploads" / "a.jpg").read_bytes())
@@ -431,7 +431,7 @@ def test_records_hold_seconds_engine_device_bytes_and_cost(tmp_path: Path) -> No
     store = open_store(str(tmp_path))
     record = json.loads(store.read("assets/product/mask/a/main.json"))
     assert record["seconds"] > 0
-    assert record["engine"] == {"name": "classical", "revision": record["engine"]["revision"], "device": "cpu"}
+    assert record["engine"] == {"name": "embedded", "revision": record["engine"]["revision"], "device": "cpu"}
     assert record["bytes"] == sum(file["bytes"] for file in record["files"].values()) > 0
     assert record["cost_usd"] == 0.0
 

@@ -92,7 +92,7 @@ def test_a_cutout_has_the_photos_own_pixels_and_a_line_of_facts(tmp_path: Path, 
     (tmp_path / "mug.jpg").write_bytes(photo_bytes(1))
     [line] = cut_out([tmp_path / "mug.jpg"], tmp_path / "out", engines)
     assert list(line)[:8] == ["file", "status", "engine", "confidence", "seconds", "reason", "message", "hint"]
-    assert (line["file"], line["status"], line["engine"]) == (str(tmp_path / "mug.jpg"), "accepted", "classical")
+    assert (line["file"], line["status"], line["engine"]) == (str(tmp_path / "mug.jpg"), "accepted", "embedded")
     assert (line["reason"], line["message"]) == ("", "")
     assert 0.5 < line["confidence"] <= 1
     assert line["seconds"] > 0
@@ -231,7 +231,7 @@ def test_an_unknown_engine_is_named_with_the_known_ones(tmp_path: Path) -> None:
         cut_out([tmp_path / "a.jpg"], tmp_path / "out", Engines(matting="nope"))
     with pytest.raises(SettingsError, match=r"'huge'.*embedded"):
         engine_table(Engines(profile="huge"))
-    assert "classical (in use)" in engine_table(Engines())
+    assert "embedded (in use)" in engine_table(Engines())
     assert "ranking: heuristic (in use)" in engine_table(Engines())
     assert "witness of the judge: text (in use)" in engine_table(Engines(witnesses="text"))
     assert "cannot be used: there is no ranking 'taste'" in engine_table(Engines(ranking="taste"))

@@ -179,6 +179,6 @@ def test_the_classical_engine_hands_over_what_it_is_not_sure_of(tiny_models: Mod
 
 def test_the_gpu_profile_is_a_cascade_that_says_what_it_lacks(tmp_path: Path) -> None:
     engines = Engines(profile="gpu", models_folder=str(tmp_path))
-    assert engines.matting_name() == "classical,birefnet"
+    assert engines.matting_name() == "embedded,birefnet"
     with pytest.raises(ValueError, match="catalog models fetch birefnet"):
         engines.matting_engine()

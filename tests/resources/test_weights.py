@@ -383,7 +383,7 @@ def test_models_lists_engines_weights_and_licences(catalog: CliRunner, tmp_path:
     result = run(catalog, "models")
     assert result.exit_code == 0
     for words in (
-        "classical (in use)",
+        "embedded (in use)",
         "cut-out: net",
         f"weights in {tmp_path / 'models'}",
         "on disk: nothing (catalog models fetch net)",
@@ -438,7 +438,7 @@ def test_models_still_lists_when_the_engine_in_use_cannot_be_used(
     monkeypatch.setenv("CATALOG_PROFILE", "gpu")
     result = run(catalog, "models")
     assert result.exit_code == 0
-    assert "cut-outs are made by: classical,birefnet" in result.stdout
+    assert "cut-outs are made by: embedded,birefnet" in result.stdout
     assert "cannot be used: weights birefnet: 0 of 4 files" in result.stdout
 
 

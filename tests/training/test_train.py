@@ -2,6 +2,7 @@
 
 import csv
 import itertools
+import re
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,11 @@ import pytest
 import torch
 from PIL import Image
 
+from resources.matting.cutnet.export import export
 from resources.matting.cutnet.fit import Schedule
+from resources.matting.cutnet.net import CutNet
 from resources.weights import load_registry
-from training import publish, train
+from training import examine, publish, train
 from training.pictures import Source, batches
 from training.train import HELD_OUT, Stage, examination
 
@@ -71,6 +74,21 @@ def test_what_was_trained_becomes_the_file_that_ships_and_its_pin(trained, tmp_p
     (file,) = load_registry(registry)["cutnet"].files
     assert file.size == publish.FILE.stat().st_size
     assert file.sha256 == publish.digest(publish.FILE)
+
+
+def test_the_examination_tells_seen_from_unseen_families(tmp_path, monkeypatch, capsys):
+    """On an untrained net: what is tested is who is asked about what."""
+    export(CutNet().eval(), tmp_path / "net.onnx", 64)
+    monkeypatch.setattr(examine, "SIDE", 64)
+    numbers = ["--seen", "6", "--unseen", "5", "--seed", str(SOURCE.seed + 1)]
+    monkeypatch.setattr("sys.argv", ["-", "--sprites", str(SPRITES), "--net", str(tmp_path / "net.onnx"), *numbers])
+    examine.main()
+    told = capsys.readouterr().out
+    unseen, seen = told[: told.index("seen families, by kind", 10)], told[told.index("seen families, by kind", 10) :]
+    assert "teapot" in unseen
+    assert not any(family in seen for family in HELD_OUT)
+    assert re.search(r"all +│ 5 ", unseen)
+    assert re.search(r"all +│ 6 ", seen)
 
 
 def test_the_same_seed_gives_the_same_batches_from_any_start():
