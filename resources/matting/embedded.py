@@ -96,16 +96,15 @@ def _certain(ours: Found) -> bool:
 
 
 def _asked_again(survey: Survey, proposal: Mask, ours: Found) -> list[Found]:
-    """What the classical engine makes of it, believed as far as the net agrees; first, if the net doubts itself.
+    """What the classical engine makes of it, its choice first if the net doubts itself.
 
-    Where nothing but colours speaks for it, on a ground of many colours, it must be just what the net sees.
+    Of its answers agreement says how far the net sees the same, steadiness how far its own readings do.
     """
-    theirs = []
-    for found in considered(survey.under(default_thresholds(ClassicalEngine.name))):
-        same = survey.overlap(found.mask, proposal)
-        more = {} if survey.on_plain_ground else {"steadiness": same}
-        theirs.append(survey.again(found, agreement=min(found.measures["agreement"], same), **more))
-    agreement = max(ours.measures["agreement"], survey.overlap(theirs[0].mask, proposal))
+    theirs = [
+        survey.again(found, agreement=survey.overlap(found.mask, proposal), steadiness=found.measures["agreement"])
+        for found in considered(survey.under(default_thresholds(ClassicalEngine.name)))
+    ]
+    agreement = max(ours.measures["agreement"], theirs[0].measures["agreement"])
     ours = survey.again(ours, agreement=agreement)
     return [*theirs, ours] if ours.measures["doubt"] > _MOST_DOUBT else [ours, *theirs]
 

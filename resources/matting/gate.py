@@ -28,7 +28,8 @@ class MatteThresholds:
     side_contact: share of one side of the frame that the product touches: more, and it is cut off by the frame.
     parts: separate pieces of at least 5 % of the largest.
     agreement: overlap (IoU) with what other methods found.
-    steadiness: how far a net's answer stays the same under a stricter reading, and drawn again by colour (IoU).
+    steadiness: how far a net's answer stays the same under a stricter reading, and drawn again by colour (IoU); of the
+        classical engine's answer to a photo that a net doubts: how far its own readings agree.
     doubt: how unsure the net is of its own answer, 0 (sure) to 1.
     shared_colours: Bhattacharyya overlap of the colours inside and outside (0 disjoint, 1 the same).
     background_inside: share of the inside that looks like the background beside it.
