@@ -18,7 +18,7 @@ RULES = {rule.threshold: rule for rule in limits_in_use()}
 def result(group: str, *, right: bool, **measures: float) -> Result:
     """A picture that meets every limit but for the measures given."""
     scores = Scores(0.97 if right else 0.4, 0.01, 0.01, 1.0, 0.9, 0.1)
-    return Result(group, "any", group, False, {"area": 0.2, "subject": 40.0, **measures}, scores, 1.0)
+    return Result(group, "any", group, False, {"area": 0.2, "subject": 40.0, **measures}, scores, 1.0, 1.0)
 
 
 def pictures(*results: Result) -> Pictures:

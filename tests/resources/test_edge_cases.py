@@ -15,6 +15,7 @@ from resources.verdicts import NEEDS_REVIEW
 from tests.resources.printed_box import box_photo
 
 SIDE = 640
+CLASSICAL = default_thresholds("classical")
 GOOD = {"area": 0.3, "agreement": 0.97}
 WORDS = ("size", "chest", "waist", "cotton", "wash at 30", "free returns", "34.5", "length", "XL", "keep dry")
 TONES = ((236, 196, 172), (208, 154, 122), (150, 100, 72), (92, 62, 46))
@@ -112,7 +113,7 @@ def test_panels_of_text_and_size_charts_are_no_product_photos(seed: int) -> None
     empty = np.zeros((SIDE, SIDE), bool)
     for panel in (text_panel(seed), size_chart(seed)):
         assert "text_panel" in flagged(camera(panel, seed), empty)
-        verdict = judge_matte(ClassicalEngine().segment([camera(panel, seed)])[0].measures)
+        verdict = judge_matte(ClassicalEngine().segment([camera(panel, seed)])[0].measures, CLASSICAL)
         assert (verdict.decision, verdict.decided_by) == ("review", "text_panel")
         assert verdict.message.startswith("This is not a product photo")
 
@@ -279,7 +280,7 @@ def test_a_plain_picture_is_no_panel_and_has_no_subject(value: int) -> None:
         picture = value * (1 - ramp * np.linspace(0, 1, SIDE)[:, None, None]) * np.ones((1, SIDE, 3))
         photo = picture.astype(np.uint8)
         assert flagged(photo, np.zeros((SIDE, SIDE), bool)) == []
-        assert judge_matte(ClassicalEngine().segment([photo])[0].measures).decision == "review"
+        assert judge_matte(ClassicalEngine().segment([photo])[0].measures, CLASSICAL).decision == "review"
 
 
 @pytest.mark.parametrize("shape", [(16, 16), (12, 400), (300, 9), (1, 1)])

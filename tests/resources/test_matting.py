@@ -40,6 +40,9 @@ def grain(picture: np.ndarray, seed: int = 0) -> np.ndarray:
     return np.clip(picture + noise, 0, 255).astype(np.uint8)
 
 
+CLASSICAL = default_thresholds("classical")
+
+
 def bottle_mask(side: int = SIDE) -> np.ndarray:
     """A bottle with a handle: one part with one real hole."""
     k = side / 480
@@ -76,7 +79,7 @@ def cut(photo: np.ndarray):  # type: ignore[no-untyped-def]
 def test_a_simple_product_is_cut_out_and_accepted(background: np.ndarray) -> None:
     truth = bottle_mask()
     matte = cut(photo_of(truth, background))
-    verdict = judge_matte(matte.measures)
+    verdict = judge_matte(matte.measures, CLASSICAL)
     assert verdict.accepted, verdict
     assert overlap(matte.alpha > 127, truth) > 0.97
     assert 0.5 <= verdict.score <= 1
@@ -97,7 +100,7 @@ def test_a_white_product_on_white_is_not_reduced_to_its_print() -> None:
     for y in range(120, 400, 60):
         cv2.putText(photo, "CRISPS", (150, y), cv2.FONT_HERSHEY_DUPLEX, 1.5, (180, 30, 30), 5)
     matte = cut(photo)
-    if judge_matte(matte.measures).accepted:
+    if judge_matte(matte.measures, CLASSICAL).accepted:
         assert overlap(matte.alpha > 127, truth) > 0.97
     print_only = (photo.min(axis=2) < 120) & truth
     assert (matte.alpha > 127).sum() > 2 * print_only.sum()
@@ -114,21 +117,21 @@ def test_a_large_photo_is_refined_at_full_size() -> None:
 
 @pytest.mark.parametrize("value", [255, 128, 0])
 def test_a_plain_picture_has_no_subject(value: int) -> None:
-    verdict = judge_matte(cut(np.full((300, 400, 3), value, np.uint8)).measures)
+    verdict = judge_matte(cut(np.full((300, 400, 3), value, np.uint8)).measures, CLASSICAL)
     assert verdict.decision == "review"
     assert verdict.code == verdict.decided_by == "no_subject_found"
     assert verdict.score == 0
 
 
 def test_noise_alone_is_no_subject() -> None:
-    assert judge_matte(cut(grain(np.full((300, 400, 3), 200, np.float32))).measures).decision == "review"
+    assert judge_matte(cut(grain(np.full((300, 400, 3), 200, np.float32))).measures, CLASSICAL).decision == "review"
 
 
 def test_a_panel_of_text_is_left_to_a_person() -> None:
     panel = np.full((300, 700, 3), 255, np.uint8)
     for line in range(8):
         cv2.putText(panel, "Keep dry and out of reach of children", (20, 40 + line * 32), 0, 0.8, (20, 20, 20), 2)
-    assert judge_matte(cut(panel).measures).decision == "review"
+    assert judge_matte(cut(panel).measures, CLASSICAL).decision == "review"
 
 
 def test_scattered_objects_are_left_to_a_person() -> None:
@@ -137,13 +140,13 @@ def test_scattered_objects_are_left_to_a_person() -> None:
         for y in range(70, 450, 110):
             cv2.circle(mask, (x, y), 32, 1, -1)
     for background in (white(), table()):
-        assert judge_matte(cut(photo_of(mask > 0, background)).measures).decision == "review"
+        assert judge_matte(cut(photo_of(mask > 0, background)).measures, CLASSICAL).decision == "review"
 
 
 def test_a_product_cut_off_by_the_frame_is_left_to_a_person() -> None:
     mask = np.zeros((SIDE, SIDE), bool)
     mask[150:, 140:340] = True
-    verdict = judge_matte(cut(photo_of(mask, table())).measures)
+    verdict = judge_matte(cut(photo_of(mask, table())).measures, CLASSICAL)
     assert verdict.decision == "review"
     assert verdict.decided_by == "side_contact"
 
@@ -154,7 +157,7 @@ def test_a_product_of_the_colours_of_its_background_is_left_to_a_person() -> Non
     picture = clutter.copy()
     truth = bottle_mask()
     picture[truth] = np.roll(clutter, 37, axis=0)[truth]
-    assert judge_matte(cut(picture).measures).decision == "review"
+    assert judge_matte(cut(picture).measures, CLASSICAL).decision == "review"
 
 
 def test_the_same_photo_gives_the_same_bytes_in_any_order_and_thread() -> None:
@@ -271,7 +274,7 @@ def test_a_white_product_taken_for_shadow_is_left_to_a_person() -> None:
     lamp = np.clip(1 - np.hypot(x - 240, y - 200) / 150, 0, 1)[..., None]
     photo = grain(white() - 28 * np.sqrt(lamp))
     photo[345:385, 215:227] = photo[345:385, 255:267] = (70, 60, 50)
-    assert judge_matte(cut(photo).measures).decision == "review"
+    assert judge_matte(cut(photo).measures, CLASSICAL).decision == "review"
 
 
 def test_flood_does_not_reach_an_enclosed_white_part() -> None:
@@ -354,7 +357,7 @@ def test_a_gap_left_filled_is_noticed() -> None:
     truth = bottle_mask(320)
     lab = to_lab(photo_of(truth, table(320)))
     filled = fill_small_holes(truth, share=0.5)
-    limit = default_thresholds().filled_gaps
+    limit = CLASSICAL.filled_gaps
     assert colour_measures(lab, truth)["filled_gaps"] <= limit
     assert colour_measures(lab, filled)["filled_gaps"] > limit
 
@@ -364,7 +367,7 @@ def test_an_outline_through_a_shadow_is_faint() -> None:
     shade = cv2.GaussianBlur(truth.astype(np.float32), (0, 0), 12)[..., None]
     lab = to_lab(grain(table(320) * (1 - 0.5 * shade)))
     faint = colour_measures(lab, shade[..., 0] > 0.5)["faint_outline"]
-    assert faint > 2 * default_thresholds().faint_outline
+    assert faint > 2 * CLASSICAL.faint_outline
     assert colour_measures(to_lab(photo_of(truth, table(320))), truth)["faint_outline"] < 0.05
 
 
@@ -373,7 +376,7 @@ def test_a_missing_part_leaves_loose_edges() -> None:
     lab = to_lab(photo_of(truth, table(320)))
     part = truth.copy()
     part[:190] = False
-    assert colour_measures(lab, part)["loose_edges"] > default_thresholds().loose_edges
+    assert colour_measures(lab, part)["loose_edges"] > CLASSICAL.loose_edges
     assert colour_measures(lab, truth)["loose_edges"] < 0.1
 
 
@@ -394,7 +397,7 @@ def test_evaluation_photos_hardly_ever_pass_with_a_wrong_outline() -> None:
     for row in rows:
         photo = cv2.cvtColor(cv2.imread(str(Path(folder) / row["file"])), cv2.COLOR_BGR2RGB)
         matte = cut(photo)
-        taken = judge_matte(matte.measures).accepted
+        taken = judge_matte(matte.measures, CLASSICAL).accepted
         if not row["matte"] or row["gt_type"] in ("algorithm-made", "unknown-binary"):
             accepted.append((taken, 1.0))
             continue
