@@ -58,7 +58,7 @@ def examine(net: torch.nn.Module, pictures: Sequence[Picture], title: str) -> No
             score = overlap(alpha, one.alpha)
             kinds[one.kind].append(score)
             if one.family:
-                families[one.family].append(score)
+                families["a glTF model" if one.family.startswith("mesh-") else one.family].append(score)
     show(f"{title}, by kind of place", kinds)
     show(f"{title}, by family", families)
 
