@@ -31,7 +31,6 @@ from resources.matting.shapes import overlap, resize_mask, tidy
 from resources.matting.survey import Found, Survey
 
 Mask = NDArray[np.bool_]
-Field = NDArray[np.float32]
 
 _REVISION = "2"
 _SIDE_OF_PROPOSAL = 512
@@ -39,7 +38,7 @@ _SIDE_OF_PROPOSAL = 512
 _SIDE_OF_VOTES = 160
 # An outline that colours draw is nearer to the product's than the net's own, unless they differ by more than this.
 _CLOSE = 0.93
-# A flood that overlaps the net's answer by this much says the same; no other vote is needed.
+# A flood that overlaps the net's answer by this much says the same: no other vote is needed.
 _CONFIRMED = 0.9
 # The classical engine is asked where nothing overlaps the net's answer by this much, the answer drawn again overlaps
 # itself by less, or the net gives itself a smaller chance to be right than to be wrong.
@@ -67,11 +66,11 @@ class EmbeddedEngine:
 
     def _segment(self, photo: Rgb) -> Matte:
         survey = Survey(photo, default_thresholds(self.name))
-        considered = _considered(survey, self._net.answer(photo))
-        return survey.matte(considered, self.name, self.revision, self.device)
+        hypotheses = _hypotheses(survey, self._net.answer(photo))
+        return survey.matte(hypotheses, self.name, self.revision, self.device)
 
 
-def _considered(survey: Survey, answer: Answer) -> list[Found]:
+def _hypotheses(survey: Survey, answer: Answer) -> list[Found]:
     """All hypotheses, what to take first: the net's where it is certain, else what the classical engine says of it.
 
     Votes from saliency are too coarse to be taken, unless a person does.
