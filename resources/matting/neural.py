@@ -52,7 +52,7 @@ class Detector(Protocol):
 class NeuralEngine:
     """A detector and a refiner as one engine. Without a refiner the net's own soft answer is the matte.
 
-    No limits were calibrated for nets: the gate holds them to those of the classical engine. Their `agreement` is
+    No limits were calibrated for nets: the gate holds them to the common ones. Their `agreement` is
     how far the strict and the generous reading of the same answer overlap; in a cascade it is the overlap with what
     an earlier engine found (see `cascade`).
     """

@@ -17,7 +17,7 @@ from resources.matting.cast_shadow import take_off_shadow
 from resources.matting.edge_cases import edge_case_measures
 from resources.matting.edge_closure import enclosed
 from resources.matting.engine import EngineRun, Hypothesis, Matte
-from resources.matting.flood import ring_distance, stable_flood, without_shade
+from resources.matting.flood import Flood, ring_distance, stable_flood, without_shade
 from resources.matting.gate import MatteThresholds, judge_matte
 from resources.matting.grabcut import lab_picture, redraw
 from resources.matting.measures import colour_measures, shape_measures, softness
@@ -107,6 +107,14 @@ class Survey:
     def _larger(self) -> Rgb:
         return reduced(self.photo, _SIDE_OF_OUTLINE)
 
+    @cached_property
+    def _flood(self) -> Flood:
+        return stable_flood(self.distance)
+
+    @cached_property
+    def _enclosed(self) -> Mask:
+        return enclosed(self.plain)
+
     def found(self, name: str, mask: Mask, agreement: float, **more: float) -> Found:
         """A hypothesis, measured. mask: at any size. more: further measures by name."""
         return self._judged(name, mask, {**self._measured(mask), "agreement": agreement, **more})
@@ -130,8 +138,7 @@ class Survey:
 
     def flood(self) -> Found:
         """Everything that the border's colour does not reach."""
-        flood = stable_flood(self.distance)
-        return self.found("flood", flood.mask, flood.stability)
+        return self.found("flood", self._flood.mask, self._flood.stability)
 
     def shadeless_flood(self, flooded: Found) -> Found:
         """The flood with soft shades taken off."""
@@ -141,7 +148,7 @@ class Survey:
 
     def closed_edges(self, other: Mask) -> Found:
         """What closed lines of edges enclose, as far as another answer agrees."""
-        mask = enclosed(self.plain)
+        mask = self._enclosed
         return self.found("closed_edges", mask, self.overlap(mask, other), unexplained=self.unexplained(mask))
 
     def unexplained(self, mask: Mask) -> float:

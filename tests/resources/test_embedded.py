@@ -98,7 +98,8 @@ def test_a_net_that_doubts_itself_asks_the_classical_engine_and_takes_its_answer
     assert matte.notes[0].startswith("route_grabcut")
     assert verdict.accepted  # found twice in different ways
     assert iou(matte.alpha, disc()) > 0.95
-    assert "cutnet" in {hypothesis.name for hypothesis in matte.hypotheses} or matte.measures["agreement"] > 0.9
+    assert matte.measures["agreement"] > 0.85  # with what the net sees
+    assert matte.measures["steadiness"] > 0.85  # of the readings of colour among themselves
 
 
 def test_a_net_that_doubts_itself_and_is_contradicted_goes_to_review():
