@@ -27,6 +27,8 @@ Colours = tuple[Field, Field, Field]
 SAMPLE_REACH = 96
 # Half the width of the propagation's windows, and how often it is repeated.
 _WINDOW, _ROUNDS = 2, 8
+# Side of the tiles of the propagation, and how far around its tile a pixel's round looks: two windows, px.
+_TILE, _HALO = 24, 2 * _WINDOW
 # How far from a pixel a result can depend on the picture.
 REACH = SAMPLE_REACH + 48
 
@@ -279,13 +281,45 @@ def _dot(a: tuple[Field, ...], b: tuple[Field, ...]) -> Field:
 def _propagated(colour: Field, estimate: Field, pull: Field, unknown: Mask) -> Field:
     """The estimate spread along the photo's structures; what is known, and what is sampled surely, holds.
 
-    A Jacobi iteration on the matting Laplacian with a data term. pull: weight of the estimate in each pixel.
+    A Jacobi iteration on the matting Laplacian with a data term. pull: weight of the estimate in each pixel. Only the
+    tiles that the band lies in are worked on.
     """
-    smooth = _local_model(colour)
-    value = estimate
+    tiles, in_band = _tiles_of(unknown)
+    smooth = _local_model(colour.reshape(-1, 3)[tiles])
+    places = tiles[in_band]
+    value = estimate.ravel().copy()
+    given, weight = value[places], pull.ravel()[places]
     for _ in range(_ROUNDS):
-        value = np.where(unknown, (np.clip(smooth(value), 0, 1) + pull * estimate) / (1 + pull), estimate)
-    return value
+        value[places] = (np.clip(smooth(value[tiles])[in_band], 0, 1) + weight * given) / (1 + weight)
+    return value.reshape(estimate.shape)
+
+
+def _tiles_of(unknown: Mask) -> tuple[NDArray[np.intp], Mask]:
+    """Tiles that hold the unknown pixels, one below the other: index of each pixel in the flat picture, and whether
+    it is unknown and this is its tile.
+
+    Tiles overlap by as much as a round of the propagation looks around; beyond the frame the picture is mirrored, as
+    OpenCV's filters do.
+    """
+    height, width = unknown.shape
+    down, across = -(-height // _TILE), -(-width // _TILE)
+    padded = np.zeros((down * _TILE, across * _TILE), bool)
+    padded[:height, :width] = unknown
+    tops, lefts = np.nonzero(padded.reshape(down, _TILE, across, _TILE).any(axis=(1, 3)))
+    reach = np.arange(-_HALO, _TILE + _HALO)
+    rows, columns = tops[:, None] * _TILE + reach, lefts[:, None] * _TILE + reach
+    index = _mirrored(rows, height)[:, :, None] * width + _mirrored(columns, width)[:, None, :]
+    core = (reach >= 0) & (reach < _TILE)
+    own = (core & (rows < height))[:, :, None] & (core & (columns < width))[:, None, :]
+    index, own = index.reshape(-1, reach.size), own.reshape(-1, reach.size)
+    return index, own & unknown.ravel()[index]
+
+
+def _mirrored(places: NDArray[np.intp], length: int) -> NDArray[np.intp]:
+    """Places beyond 0 and `length` - 1 folded back: -1 is 1."""
+    period = max(1, 2 * (length - 1))
+    places = np.abs(places) % period
+    return np.minimum(places, period - places)
 
 
 def _variance(mean_of_product: Field, product_of_means: Field) -> NDArray[np.float64]:
