@@ -23,7 +23,9 @@ Box = tuple[slice, slice]
 UNKNOWN = 128
 
 _STRIP_ROWS = 512
-_TILE = 1024
+# Side of the tiles that colours are estimated in, in units of what they need around them: small ones miss more of what
+# is solid or empty.
+_TILE_IN_HALOS = 4
 # Windows of the passes of blur fusion, in pixels. The far ones grow with photos whose long side is beyond this.
 _FAR_WINDOWS, _NEAR_WINDOWS, _SIDE_OF_WINDOWS = (71, 25), (9, 3), 1600
 _EPSILON = 1e-5
@@ -60,28 +62,38 @@ def estimate_foreground(rgb: Rgb, alpha: Alpha) -> Rgb:
     height, width = alpha.shape
     growth = max(1.0, max(alpha.shape) / _SIDE_OF_WINDOWS)
     windows = [round(window * growth) | 1 for window in _FAR_WINDOWS] + list(_NEAR_WINDOWS)
-    for core, inner, outer in tiles(height, width, _TILE, sum(windows) // 2):
+    halo = sum(windows) // 2
+    for core, inner, outer in tiles(height, width, _TILE_IN_HALOS * halo, halo):
         soft = (alpha[core] > 0) & (alpha[core] < 255)
         if not soft.any():
             continue
-        picture, weight = _unit(rgb[outer]), _unit(alpha[outer])
-        fore, back = picture, picture
-        for window in windows:
-            fore, back = _blur_fusion(picture, fore, back, weight, window)
-        out[core][soft] = np.rint(fore[inner][soft] * 255).astype(np.uint8)
+        fusions = [_BlurFusion(_unit(alpha[outer]), window) for window in windows]
+        for channel in range(3):
+            picture = _unit(rgb[outer][..., channel])
+            fore, back = picture, picture
+            for fuse in fusions:
+                fore, back = fuse(picture, fore, back)
+            out[core][..., channel][soft] = np.rint(fore[inner][soft] * 255).astype(np.uint8)
     return out
 
 
-def _blur_fusion(picture: Field, fore: Field, back: Field, alpha: Field, window: int) -> tuple[Field, Field]:
-    def blur(x: Field) -> Field:
-        return cv2.blur(x, (window, window))
+class _BlurFusion:
+    """One pass of blur fusion, for one channel after another: what depends on alpha alone is computed once."""
 
-    a = alpha[..., None]
-    share = blur(alpha)[..., None]
-    mean_fore = blur(fore * a) / (share + _EPSILON)
-    mean_back = blur(back * (1 - a)) / ((1 - share) + _EPSILON)
-    correction = a * (picture - a * mean_fore - (1 - a) * mean_back)
-    return np.clip(mean_fore + correction, 0, 1), mean_back
+    def __init__(self, alpha: Field, window: int) -> None:
+        self._window = (window, window)
+        self._fore, self._back = alpha, 1 - alpha
+        share = self._blur(alpha)
+        self._fore_share, self._back_share = share + _EPSILON, (1 - share) + _EPSILON
+
+    def __call__(self, picture: Field, fore: Field, back: Field) -> tuple[Field, Field]:
+        mean_fore = self._blur(fore * self._fore) / self._fore_share
+        mean_back = self._blur(back * self._back) / self._back_share
+        correction = self._fore * (picture - self._fore * mean_fore - self._back * mean_back)
+        return np.clip(mean_fore + correction, 0, 1), mean_back
+
+    def _blur(self, plane: Field) -> Field:
+        return cv2.blur(plane, self._window)
 
 
 def extend_colours(rgb: Rgb, alpha: Alpha) -> Rgb:
@@ -150,9 +162,9 @@ def over(rgba: Rgba, background: Rgb) -> Rgb:
         raise ValueError(f"cut-out is {rgba.shape[:2]}, background is {background.shape[:2]}")
     out = np.empty_like(background)
     for rows in _strips(rgba.shape[0]):
-        a = rgba[rows, :, 3:].astype(np.uint32)
-        mixed = rgba[rows, :, :3] * a + background[rows] * (255 - a)
-        out[rows] = ((mixed + 127) // 255).astype(np.uint8)
+        a = np.repeat(rgba[rows, :, 3:], 3, axis=2).astype(np.uint16)
+        mixed = rgba[rows, :, :3] * a + background[rows] * (255 - a) + np.uint16(127)
+        out[rows] = mixed // 255
     return out
 
 

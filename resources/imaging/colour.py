@@ -7,6 +7,7 @@ bits whatever the picture's size or the number of threads.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -33,6 +34,8 @@ _25_POW_7 = 25.0**7
 _HALF_TURN = math.pi + 2e-6
 # Under this coverage a resampled colour is a quotient of two small numbers, and ringing can spoil it.
 _THIN_ALPHA = 1 / 32
+# So many pixels are worked on at once where much is computed of each: their planes stay in the processor's cache.
+_PART = 16384
 # Less coverage than this around a pixel is none.
 _UNSEEN = np.float32(1e-6)
 
@@ -61,8 +64,7 @@ def srgb_to_linear(rgb: U8) -> F32:
 
     rgb: uint8 of any shape. Returns the same shape. IEC 61966-2-1 through a table.
     """
-    linear: F32 = _linear_table()[rgb]
-    return linear
+    return _looked_up(rgb, _linear_table())
 
 
 def linear_to_srgb(linear: F32) -> U8:
@@ -70,9 +72,16 @@ def linear_to_srgb(linear: F32) -> U8:
 
     linear: float32 of any shape; clipped to 0..1. Returns uint8 of the same shape.
     """
-    index = np.clip(linear, 0.0, 1.0) * np.float32(65535) + np.float32(0.5)
-    levels: U8 = _srgb_table()[index.astype(np.uint16)]
-    return levels
+    index = np.clip(linear, np.float32(0), np.float32(1))
+    index *= np.float32(65535)
+    index += np.float32(0.5)
+    return _looked_up(index.astype(np.uint16), _srgb_table())
+
+
+def _looked_up(index: NDArray[Any], table: NDArray[Any]) -> NDArray[Any]:
+    """table[index], of any shape, by OpenCV: four to six times as fast as NumPy's way."""
+    flat = np.ascontiguousarray(index).reshape(1, -1)
+    return np.asarray(cv2.LUT(flat, table)).reshape(index.shape) if index.size else table[index]
 
 
 def rgb_to_lab(rgb: U8) -> F32:
@@ -81,20 +90,31 @@ def rgb_to_lab(rgb: U8) -> F32:
     rgb: (..., 3) uint8. Returns (..., 3) float32: L 0..100, a and b about -110..110; within 1e-3 of float64.
     Formula: CIE 15:2004. OpenCV's float Lab is off by up to 0.46 in CIEDE2000, hence not used.
     """
-    table = _linear_table()
-    red, green, blue = table[rgb[..., 0]], table[rgb[..., 1]], table[rgb[..., 2]]
+    flat = np.ascontiguousarray(rgb).reshape(1, -1, 3)
+    lab = np.empty(flat.shape, np.float32)
+    for part in _parts(flat.shape[1]):
+        lab[:, part] = _lab(flat[:, part])
+    return lab.reshape(rgb.shape)
+
+
+def _parts(length: int) -> Iterator[slice]:
+    for start in range(0, length, _PART):
+        yield slice(start, start + _PART)
+
+
+def _lab(rgb: U8) -> F32:
+    """CIELAB of one row of pixels (1xNx3)."""
+    red, green, blue = (np.asarray(plane, np.float32) for plane in cv2.split(_looked_up(rgb, _linear_table())))
     x, y, z = (_lab_curve(row[0] * red + row[1] * green + row[2] * blue) for row in _RGB_TO_RELATIVE_XYZ)
-    lab = np.empty(rgb.shape, np.float32)
-    lab[..., 0] = np.float32(116) * y - np.float32(16)
-    lab[..., 1] = np.float32(500) * (x - y)
-    lab[..., 2] = np.float32(200) * (y - z)
-    return lab
+    planes = [np.float32(116) * y - np.float32(16), np.float32(500) * (x - y), np.float32(200) * (y - z)]
+    return np.asarray(cv2.merge(planes), np.float32)
 
 
 def _lab_curve(ratio: F32) -> F32:
     curve: F32 = np.cbrt(ratio)
     low = ratio <= _LAB_EPSILON
-    curve[low] = ratio[low] * _LAB_SLOPE + _LAB_OFFSET
+    if low.any():
+        np.copyto(curve, ratio * _LAB_SLOPE + _LAB_OFFSET, where=low)
     return curve
 
 
@@ -105,8 +125,18 @@ def delta_e_2000(lab1: NDArray[Any], lab2: NDArray[Any]) -> NDArray[Any]:
     type; float32 is within 1e-4 of float64. About 1 is just visible side by side.
     Formula: Sharma, Wu, Dalal (2005), "The CIEDE2000 color-difference formula", equations 2 to 22.
     """
-    l1, a1, b1 = lab1[..., 0], lab1[..., 1], lab1[..., 2]
-    l2, a2, b2 = lab2[..., 0], lab2[..., 1], lab2[..., 2]
+    if lab1.shape != lab2.shape:
+        return _delta_e(lab1, lab2)
+    first, second = lab1.reshape(-1, 3), lab2.reshape(-1, 3)
+    out = np.empty(len(first), np.result_type(first, second))
+    for part in _parts(len(first)):
+        out[part] = _delta_e(first[part], second[part])
+    return out.reshape(lab1.shape[:-1])
+
+
+def _delta_e(lab1: NDArray[Any], lab2: NDArray[Any]) -> NDArray[Any]:
+    l1, a1, b1 = (np.ascontiguousarray(lab1[..., channel]) for channel in range(3))
+    l2, a2, b2 = (np.ascontiguousarray(lab2[..., channel]) for channel in range(3))
     mean_c7 = ((np.hypot(a1, b1) + np.hypot(a2, b2)) / 2) ** 7
     stretch = 1.5 - 0.5 * np.sqrt(mean_c7 / (mean_c7 + _25_POW_7))
     a1, a2 = a1 * stretch, a2 * stretch

@@ -121,8 +121,9 @@ def test_foreground_colours_are_the_same_in_tiles_and_whole(monkeypatch: pytest.
     truth = disc(side=400, radius=120, softness=20)
     photo = mixed(truth, (60, 70, 160), room(400).astype(np.float32))
     alpha = np.rint(truth * 255).astype(np.uint8)
+    monkeypatch.setattr("resources.imaging.alpha._TILE_IN_HALOS", 40)
     whole = make_cutout(photo, alpha)
-    monkeypatch.setattr("resources.imaging.alpha._TILE", 96)
+    monkeypatch.setattr("resources.imaging.alpha._TILE_IN_HALOS", 1)
     assert np.abs(make_cutout(photo, alpha).astype(int) - whole).max() <= 1
 
 
