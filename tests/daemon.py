@@ -103,10 +103,13 @@ class Daemon:
 
 
 @contextmanager
-def dagster_dev(home: Path, environment: Mapping[str, str]) -> Iterator[Daemon]:
-    """Start `dagster dev` in the project, wait until it answers, and stop it with all its children."""
+def dagster_dev(home: Path, environment: Mapping[str, str], settings: str = DAGSTER_YAML) -> Iterator[Daemon]:
+    """Start `dagster dev` in the project, wait until it answers, and stop it with all its children.
+
+    settings: the content of dagster.yaml.
+    """
     home.mkdir(parents=True, exist_ok=True)
-    (home / "dagster.yaml").write_text(DAGSTER_YAML)
+    (home / "dagster.yaml").write_text(settings)
     port = free_port()
     variables = {**os.environ, **environment, "DAGSTER_HOME": str(home)}
     with (home / "dev.log").open("wb") as log:
