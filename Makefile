@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 CUTNET := .cache/cutnet
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test lint types dev bench bench-gpu cutnet clean
+.PHONY: demo test lint types audit dev bench bench-gpu cutnet clean
 
 demo: $(VENV)/.base  ## the whole line over the sample catalog
 	$(BIN)/catalog demo --root demo
@@ -19,6 +19,11 @@ lint: $(VENV)/.dev
 
 types: $(VENV)/.dev
 	$(BIN)/mypy
+
+audit: .venv-audit/.done  ## known vulnerabilities of the versions in constraints.txt, as PyPI lists them
+	@.venv-audit/bin/python -c "import requests; requests.get('https://pypi.org/pypi/pip/25.0/json', timeout=30).raise_for_status()" 2>/dev/null \
+		|| { echo "audit: PyPI's list of vulnerabilities cannot be reached from here; nothing was checked" >&2; exit 2; }
+	.venv-audit/bin/pip-audit --strict --no-deps --disable-pip --progress-spinner off -r constraints.txt
 
 dev: $(VENV)/.base  ## the Dagster UI with its daemon on http://localhost:3000, over the sample catalog
 	$(BIN)/python -m catalog_assets.sample_catalog demo
@@ -51,6 +56,11 @@ cutnet: $(VENV)/.dev .venv-bpy/.done  ## trains the cut-out net from nothing; ME
 	.venv-bpy/bin/pip install --quiet --disable-pip-version-check "bpy==4.5.*" numpy pillow pyyaml
 	touch $@
 
+.venv-audit/.done:  # an environment of its own: what pip-audit needs is no matter of ours
+	$(PYTHON) -m venv .venv-audit
+	.venv-audit/bin/pip install --quiet --disable-pip-version-check pip-audit
+	touch $@
+
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
@@ -67,4 +77,4 @@ $(VENV)/.gpu: $(VENV)/bin/python pyproject.toml constraints.txt
 	touch $@ $(VENV)/.base
 
 clean:
-	rm -rf $(VENV) demo build *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) demo build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -16,7 +16,7 @@ from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
-from pydantic import Field, StringConstraints, field_validator, model_validator
+from pydantic import Field, FiniteFloat, StringConstraints, field_validator, model_validator
 
 from catalog_assets.settings import SettingsError, Strict, parse_yaml
 from resources.marketplaces.rule_files import RuleBook
@@ -145,7 +145,9 @@ class Campaign(Strict):
     marketplaces: list[str] = Field(min_length=1)
     engine: str = Field("", description="The one scene engine; empty: that of the profile, or as routing says.")
     routing: Routing | None = None
-    fidelity: dict[str, float] = Field(default_factory=dict, description="Thresholds that differ from catalog.yaml.")
+    fidelity: dict[str, FiniteFloat] = Field(
+        default_factory=dict, description="Thresholds that differ from catalog.yaml."
+    )
     rotation: Literal["none", "weekly", "monthly"] = "none"
     holiday: bool | None = Field(
         None,

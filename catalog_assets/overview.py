@@ -18,6 +18,7 @@ from catalog_assets.dossier import (
     open_catalog,
 )
 from resources.marketplaces.rule_files import RuleProblem, load_rules
+from resources.names import clean_text
 from resources.products import RowProblem, rows_without_photos
 from resources.store import CatalogStore
 from resources.uploads import UploadNote
@@ -67,7 +68,7 @@ class Overview:
     upload_notes: tuple[UploadNote, ...] = ()
 
     def as_text(self) -> str:
-        """A plain table for a terminal."""
+        """A plain table for a terminal, without control characters."""
         shown = [status for status in STATUSES if any(totals.statuses[status] for totals in self.assets.values())]
         header = ["asset", *(status.replace("_", " ") for status in shown), "pictures", "seconds", "MB"]
         rows = [
@@ -82,8 +83,8 @@ class Overview:
         ]
         count = "1 SKU" if self.skus == 1 else f"{self.skus} SKUs"
         lines = [f"{count}, {self.retired} retired", "", *aligned([header, *rows])]
-        lines += [f"campaign left out: {problem.message}" for problem in self.campaign_problems]
-        lines += [f"marketplace left as it is: {problem}" for problem in self.marketplace_problems]
+        lines += [clean_text(f"campaign left out: {problem.message}") for problem in self.campaign_problems]
+        lines += [clean_text(f"marketplace left as it is: {problem}") for problem in self.marketplace_problems]
         if self.row_problems:
             lines.append(f"catalog.csv: {len(self.row_problems)} problems")
         if self.upload_notes:

@@ -32,7 +32,7 @@ class Alerts(dg.ConfigurableResource[Any]):
             method="POST",
         )
         try:
-            with urllib.request.urlopen(request, timeout=TIMEOUT_S):  # noqa: S310
+            with urllib.request.urlopen(request, timeout=TIMEOUT_S):  # noqa: S310 - the same
                 return ""
         except urllib.error.HTTPError as error:
             return f"the webhook answered {error.code}"

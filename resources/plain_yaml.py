@@ -7,6 +7,8 @@ from typing import Any
 import yaml
 
 MAX_YAML_BYTES = 200_000
+# Python writes no number of more than 4300 digits into a message; nobody means one of 100.
+_MAX_NUMBER = 100
 
 
 class PlainYamlError(ValueError):
@@ -19,7 +21,7 @@ def read_mapping(data: bytes) -> dict[str, Any]:
         raise PlainYamlError(f"{len(data)} bytes found, at most {MAX_YAML_BYTES} expected")
     try:
         content = yaml.load(data, Loader=_PlainLoader)  # noqa: S506 - a SafeLoader without aliases
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
+    except Exception as error:  # a tag (!!int, !!timestamp) with a value that is none fails in many ways
         raise PlainYamlError(f"not valid YAML: {_first_line(error)}. Mend the file.") from error
     content = {} if content is None else content
     if not isinstance(content, dict):
@@ -34,6 +36,15 @@ class _PlainLoader(yaml.SafeLoader):
         if self.check_event(yaml.AliasEvent):
             raise yaml.YAMLError("aliases (*name) are not allowed here, write the value out")
         return super().compose_node(parent, index)
+
+    def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
+        if len(node.value) > _MAX_NUMBER:
+            raise yaml.YAMLError(f"a number of {len(node.value)} characters, at most {_MAX_NUMBER} are read")
+        return super().construct_yaml_int(node)
+
+
+# Constructors are looked up by tag, not by name: without this the inherited one is called.
+_PlainLoader.add_constructor("tag:yaml.org,2002:int", _PlainLoader.construct_yaml_int)
 
 
 def _first_line(error: Exception) -> str:

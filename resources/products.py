@@ -48,7 +48,8 @@ _PATH_LIKE = re.compile(r"\\|^[~/]|(?:^|/)\.\.(?:/|$)|^[a-z][a-z0-9+.-]*:|%(?:00
 _SKU_PATH = re.compile(r"[/\\]|^(?:https?|ftp|file|s3|data|javascript):", re.IGNORECASE)
 _PAGE = re.compile(r"https?://[^\s/?#@]+(?:[/?#]\S*)?", re.IGNORECASE)
 # What a spreadsheet would run. A leading sign alone is no formula: "-rf" is a name, "+ lid" a description.
-_FORMULA = re.compile(r"=|[+\-@]\s*\w[\w.]*\(|[+\-@].*\|.*!", re.DOTALL)
+# No part can match in two ways: a cell of nothing but bars costs no more than another.
+_FORMULA = re.compile(r"=|[+\-@]\s*\w[\w.]*\(|[+\-@][^|]*\|[^!]*!", re.DOTALL)
 _NUMBER = re.compile(r"[0-9]{1,4}(?:\.[0-9]{1,6}|,[0-9]{1,2})?")
 
 
@@ -282,6 +283,9 @@ def _records(lines: Sequence[str], delimiter: str, problems: _Problems) -> Itera
     """Line number and cells of each row that is not blank. A bad quote costs its own row, none after it."""
     at = 0
     while at < len(lines):
+        if lines[at].isspace():  # a file can be nothing else: no reader is made for each
+            at += 1
+            continue
         cells, used = _record(lines, at, delimiter, problems)
         if any(cell.strip() for cell in cells):
             yield at + 1, cells
@@ -291,13 +295,11 @@ def _records(lines: Sequence[str], delimiter: str, problems: _Problems) -> Itera
 def _record(lines: Sequence[str], at: int, delimiter: str, problems: _Problems) -> tuple[list[str], int]:
     """The cells of the row that begins at a line, and how many lines it takes; no cells if it is unusable."""
     longest = 1 if problems.count("open_quote") >= _MAX_OPEN_QUOTES else _MAX_RECORD_LINES
-    for used in range(1, min(longest, len(lines) - at) + 1):
-        try:
-            return next(csv.reader(lines[at : at + used], delimiter=delimiter, strict=True), []), used
-        except csv.Error as error:
-            reason = str(error)
-            if "unexpected end of data" not in reason:
-                break
+    reader = csv.reader(lines[at : at + longest], delimiter=delimiter, strict=True)
+    try:
+        return next(reader, []), reader.line_num
+    except csv.Error as error:
+        reason = str(error)
     if "field larger than" in reason:
         message = f"A cell has more than {MAX_CELL:,} characters; the row was left out."
         problems.add(at + 1, "", "cell_too_long", message, "Shorten the text.")

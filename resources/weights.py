@@ -14,8 +14,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+
+from resources.plain_yaml import PlainYamlError, read_mapping
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 # With folders at most two deep, none of which begins with a dot.
@@ -32,7 +33,6 @@ Job = Literal["detection", "refinement", "ranking", "likeness", "upscaling", "sc
 
 _REGISTRY_FILE = Path(__file__).with_name("weights.yaml")
 _SHIPPED = Path(__file__).with_name("nets")
-_MAX_REGISTRY_BYTES = 1_000_000
 _LOCK_FILE = "snapshot.lock.json"
 _CHUNK = 1 << 20
 
@@ -174,14 +174,9 @@ def load_registry(own: Path | None = None) -> Registry:
 
 def _read(file: Path) -> dict[str, Weights]:
     try:
-        data = file.read_bytes()
-        if len(data) > _MAX_REGISTRY_BYTES:
-            raise WeightsError(f"{file.name}: {len(data)} bytes found, at most {_MAX_REGISTRY_BYTES} expected")
-        content = yaml.safe_load(data)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise WeightsError(f"{file.name}: no registry of weights: {str(error).splitlines()[0]}") from error
-    if not isinstance(content, dict):
-        raise WeightsError(f"{file.name}: {type(content).__name__} found, a mapping (name: entry) expected")
+        content = read_mapping(file.read_bytes())
+    except (OSError, PlainYamlError) as error:
+        raise WeightsError(f"{file.name}: no registry of weights: {error}") from error
     return {str(name): _entry(file.name, str(name), entry) for name, entry in content.items()}
 
 

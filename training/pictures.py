@@ -58,7 +58,7 @@ def _start(source: Source) -> None:
 
 
 def _chunk(number: int, side: int) -> tuple[U8, U8]:
-    assert _composer is not None  # noqa: S101
+    assert _composer is not None  # noqa: S101 - for the type checker; the pool sets it
     pictures = [_composer.picture(number * _CHUNK + i, side) for i in range(_CHUNK)]
     return np.stack([one.photo for one in pictures]), np.stack([one.alpha for one in pictures])
 

@@ -103,10 +103,15 @@ class _Opened:
 # Decoding a progressive JPEG costs a pass over all pixels per scan, and a scan may have a few bytes.
 # Ordinary ones have 10 to 14 scans.
 _MAX_SCAN_MEGAPIXELS = 2000
+# A BMP packed in runs (its header says 1 or 2) is unpacked by Pillow in Python, 8 megapixels a second.
+_BMP_PACKED = (1, 2)
+_MAX_PACKED_MEGAPIXELS = 25
 # Alpha under this (3 %) cannot be seen.
 _VISIBLE_ALPHA = 8
 _OWN_ALPHA_BORDER_SHARE = 0.5
 _JPEG_MISSING_GREY = 128
+# Wide samples are scaled in bands of rows: at once they would take 32 bytes a pixel beside the picture.
+_BAND_SAMPLES = 1 << 20
 _TIFF_REDUCED_COPY = 1
 _TIFF_SUBFILE_TYPE, _TIFF_TILE_WIDTH, _TIFF_TILE_HEIGHT, _TIFF_DNG_VERSION = 254, 322, 323, 50706
 _EXIF_ORIENTATION = 274
@@ -187,6 +192,8 @@ def _open(data: bytes, limits: Limits) -> _Opened | Rejection:
     refused = _judge_size((opened.header.width, opened.header.height), limits)
     if refused is None and name == "JPEG":
         refused = _judge_scans(opened.header, data)
+    if refused is None and name == "BMP":
+        refused = _judge_packed(opened.header, data)
     return refused or opened
 
 
@@ -238,6 +245,19 @@ def _judge_scans(header: Header, data: bytes) -> Rejection | None:
         f"The picture is stored in {scans} layers of {header.width} x {header.height} pixels,"
         f" {work:.0f} megapixels in all; at most {_MAX_SCAN_MEGAPIXELS} are decoded.",
         "Save it again as an ordinary JPEG and upload that.",
+    )
+
+
+def _judge_packed(header: Header, data: bytes) -> Rejection | None:
+    packed = int.from_bytes(data[14:18], "little") >= 40 and int.from_bytes(data[30:34], "little") in _BMP_PACKED
+    megapixels = header.width * header.height / 1e6
+    if not packed or megapixels <= _MAX_PACKED_MEGAPIXELS:
+        return None
+    return _rejection(
+        "pixel_limit_exceeded",
+        f"The picture is a BMP packed in runs, of {megapixels:.0f} megapixels; at most {_MAX_PACKED_MEGAPIXELS} are"
+        " unpacked.",
+        "Save it again as PNG and upload that.",
     )
 
 
@@ -430,11 +450,19 @@ def _from_16_bits(image: Image.Image) -> Image.Image:
 
 def _from_wide_samples(samples: NDArray[Any]) -> Image.Image:
     """32-bit grey: the smallest usual white (1, 255, 65535) that holds all samples becomes 255."""
-    finite = np.nan_to_num(samples.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
-    peak = float(finite.max())
+    rows = max(1, _BAND_SAMPLES // samples.shape[1])
+    bands = [slice(top, top + rows) for top in range(0, samples.shape[0], rows)]
+    peak = max(float(_finite(samples[band]).max()) for band in bands)
     floating = np.issubdtype(samples.dtype, np.floating)
     white = next((top for top in ((1.0, 255.0, 65535.0) if floating else (255.0, 65535.0)) if peak <= top), peak)
-    return Image.fromarray(np.rint(np.clip(finite / white, 0, 1) * 255).astype(np.uint8))
+    grey = np.empty(samples.shape, np.uint8)
+    for band in bands:
+        grey[band] = np.rint(np.clip(_finite(samples[band]) / white, 0, 1) * 255)
+    return Image.fromarray(grey)
+
+
+def _finite(samples: NDArray[Any]) -> NDArray[np.float64]:
+    return np.nan_to_num(samples.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
 
 
 def _reduced(image: Image.Image, longest: int, notes: list[str]) -> Image.Image:

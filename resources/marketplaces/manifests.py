@@ -47,7 +47,9 @@ _AMAZON_TYPE = re.compile(r"[A-Z][A-Z0-9_]{0,99}")
 _ACCOUNT_VALUE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 # Line ends and tabs become spaces; other control characters, and those that turn the reading direction, go.
 _SPACES = re.compile(r"[\t\n\v\f\r\x85\u2028\u2029]+")
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ufffe\uffff\ud800-\udfff]")
+_UNPRINTABLE = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ufffe\uffff\ud800-\udfff]"
+)
 # Excel and LibreOffice read these as the start of a formula, Excel the wide forms too.
 _FORMULA_STARTS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 _AMAZON_OTHERS = 8

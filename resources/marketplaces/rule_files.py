@@ -88,7 +88,8 @@ def _state(folder: Path) -> tuple[tuple[Path, int, int], ...]:
     """The files of a folder with what changes when they do."""
     found = []
     for file in sorted(folder.glob("*.yaml")):
-        status = file.stat()
+        # A link that leads nowhere is a broken file like others: reading it says so.
+        status = file.stat() if file.exists() else file.lstat()
         found.append((file, status.st_mtime_ns, status.st_size))
     return tuple(found)
 
@@ -177,7 +178,7 @@ def _addresses(named: Any, pages: Mapping[str, Any], where: str) -> Any:
     for each in named:
         if isinstance(each, str) and "://" in each:
             found.append(each)
-        elif each in pages and isinstance(pages[each], list):
+        elif isinstance(each, str) and isinstance(pages.get(each), list):
             found += pages[each]
         else:
             raise _ProblemError(where, f"{each!r} is neither an address nor a page of `sources`: correct it")

@@ -8,7 +8,7 @@ import dagster as dg
 import pytest
 import yaml
 
-from catalog_assets.instance import DEFAULT_SETTINGS, dagster_home, open_instance
+from catalog_assets.instance import DEFAULT_SETTINGS, InstanceError, dagster_home, open_instance
 from tests.daemon import PROJECT
 
 
@@ -40,6 +40,17 @@ def test_a_new_home_gets_the_default_settings_and_an_old_one_keeps_its_own(
     with open_instance("anywhere") as instance:
         assert not instance.run_retries_enabled
         assert list(instance.get_dynamic_partitions("sku")) == ["a"]
+
+
+def test_a_state_that_cannot_be_opened_is_told_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    (tmp_path / "dagster.yaml").write_text("storage: {nonsense: 1}\n")
+    with (
+        pytest.raises(InstanceError, match=r"dagster\.yaml says: .*Check that file") as told,
+        open_instance("anywhere"),
+    ):
+        pass
+    assert "\n" not in str(told.value)
 
 
 def test_rejections_are_never_retried_by_dagster() -> None:

@@ -71,7 +71,7 @@ def test_the_same_number_is_the_same_picture_in_any_order(folder: Path, tiles: P
 
 
 def test_a_composer_can_be_sent_to_another_process(composer: Composer, pictures: list[Picture]) -> None:
-    assert same(pickle.loads(pickle.dumps(composer)).picture(5, SIDE), pictures[5])  # noqa: S301
+    assert same(pickle.loads(pickle.dumps(composer)).picture(5, SIDE), pictures[5])  # noqa: S301 - our own bytes
 
 
 def test_pictures_and_mattes_are_whole(pictures: list[Picture]) -> None:
