@@ -14,6 +14,7 @@ import time
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
     from catalog_assets.campaign_files import Campaigns
+    from catalog_assets.doctor.findings import Finding
     from catalog_assets.environment import Environment
     from catalog_assets.final_reviews import WaitingFinal
     from catalog_assets.quarantine import Quarantined
@@ -118,11 +120,12 @@ def command(function: Callable[P, int]) -> Callable[P, None]:
 def _explained(error: Exception) -> str:
     """What kept a command from running, for its user; "" for an error of the program."""
     from catalog_assets.environment import EnvironmentSettingError
+    from catalog_assets.instance import InstanceError
     from catalog_assets.reviews import ReviewError
     from catalog_assets.settings import SettingsError
     from resources.store import StoreError
 
-    if isinstance(error, (EnvironmentSettingError, ReviewError, SettingsError, StoreError)):
+    if isinstance(error, (EnvironmentSettingError, InstanceError, ReviewError, SettingsError, StoreError)):
         return str(error)
     if isinstance(error, OSError):
         return f"{error.strerror or error}: {error.filename or ''}"
@@ -493,13 +496,89 @@ def _one(result: dict[str, Any], as_json: bool, field: str) -> int:
 
 @cli.command()
 @root_option
+@click.option("--space", "only_space", is_flag=True, help="Only the bytes: quick, because no record is read.")
 @command
-def status(root: str) -> int:
-    """How many SKUs are where."""
+def status(root: str, only_space: bool) -> int:
+    """How many SKUs are where, and how many bytes they take."""
+    from catalog_assets.instance import dagster_home
     from catalog_assets.overview import overview
+    from catalog_assets.space import usage
 
-    click.echo(overview(_store(root), _campaigns()).as_text())
+    store = _store(root)
+    if not only_space:
+        click.echo(overview(store, _campaigns()).as_text())
+        click.echo("")
+    click.echo(usage(store, dagster_home(root)).as_text())
     return DONE
+
+
+@cli.command()
+@root_option
+@click.option("--dry-run", is_flag=True, help="Only say what would go.")
+@command
+def prune(root: str, dry_run: bool) -> int:
+    """Remove what nobody needs: as `space` in catalog.yaml says, and leftovers of runs that were cut off."""
+    from catalog_assets.settings import load_settings
+    from catalog_assets.space import Pruned, prune_catalog
+    from resources.progress import Progress
+
+    store = _store(root)
+    steps, work = prune_catalog(store, load_settings(store).space, dry_run=dry_run)
+    done = Pruned()
+    with Progress(show=sys.stderr.isatty()).bar("pruning", steps) as step:
+        for one in work:
+            done.merge(one)
+            step(1)
+    if not dry_run:
+        store.sweep()
+    for kind, files in sorted(done.files.items()):
+        _say(f"{kind}: {files} files, {done.bytes[kind] / 1e6:.1f} MB")
+    if done.busy:
+        _say(f"{done.busy} products were worked on within the last hour: their candidates were left for another time.")
+    if not done.files:
+        _say("Nothing to prune.")
+        return DONE
+    _say(f"{done.files.total()} files, {done.bytes.total() / 1e6:.1f} MB {'would go' if dry_run else 'went'}.")
+    return DONE
+
+
+@cli.command()
+@root_option
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@command
+def doctor(root: str, as_json: bool) -> int:
+    """What is wrong with this deployment, and how to mend it. Writes nothing but a probe, and removes it."""
+    from catalog_assets.doctor.findings import Deployment, Finding, without_secrets
+    from catalog_assets.environment import EnvironmentSettingError, read_environment
+
+    found: list[Finding] = []
+    try:
+        environment = replace(read_environment(), root=root)
+    except EnvironmentSettingError as error:
+        findings: Iterable[Finding] = [Finding("environment", "wrong", without_secrets(str(error)))]
+    else:
+        # Only now: definitions cannot be loaded where a variable is wrong.
+        from catalog_assets.doctor.examination import examine
+
+        findings = examine(Deployment(environment))
+    for one in findings:
+        found.append(one)
+        if not as_json:
+            _tell_finding(one)
+    wrong = sum(one.level == "wrong" for one in found)
+    warnings_ = sum(one.level == "warning" for one in found)
+    if as_json:
+        click.echo(json.dumps({"root": root, "findings": [one.as_dict() for one in found]}, indent=1))
+    else:
+        _say(f"{len(found)} checks: {wrong} wrong, {warnings_} to look at.")
+    return SOME_STOPPED if wrong else DONE
+
+
+def _tell_finding(one: Finding) -> None:
+    click.echo(f"{one.level:<9}", nl=False)
+    _say(f"{one.check}: {one.found}")
+    if one.fix:
+        _say(f"         to do: {one.fix}")
 
 
 @cli.command()

@@ -153,7 +153,12 @@ def approve_final(store: CatalogStore, what: FinalName, by: str, note: str, cand
     if final.passed and chosen == final.facts["chosen"]:
         raise ReviewError(f"{_named(final, what)}: the final is accepted already, there is nothing to approve.")
     record = campaign_shelf(store, what.campaign, CANDIDATES, final.sku).record(chosen)
-    picture = record.files["picture"] if record else None
+    picture = record.files.get("picture") if record else None
+    if record is not None and picture is None:
+        raise ReviewError(
+            f"{_named(final, what)}: the picture of {display(chosen)} is not kept any more (space.losers in "
+            "catalog.yaml). Have others made with `catalog review rework`: all of those stay."
+        )
     for file in (picture, _cutout(store, final)):
         _insist_on_bytes(store, file, final, what)
     return _write(store, final, what, by, note, decision="approve", candidate=chosen, picture=_sha256(picture))
@@ -166,7 +171,7 @@ def reject_final(store: CatalogStore, what: FinalName, by: str, note: str) -> st
     """
     final = find_final(store, what)
     record = campaign_shelf(store, what.campaign, CANDIDATES, final.sku).record(str(final.facts["chosen"]))
-    picture = record.files["picture"] if record else None
+    picture = record.made_files.get("picture") if record else None
     return _write(store, final, what, by, note, decision="reject", picture=_sha256(picture))
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import math
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
@@ -21,6 +23,9 @@ from resources.verdicts import Rejection, Verdict
 log = logging.getLogger("catalog.records")
 
 RECORD_FORMAT = 1
+
+# A picture that was written after its record, and so lately, is about to be named by a new one.
+_IN_WORK_S = 3600.0
 
 
 def fingerprint(parts: Mapping[str, Any]) -> str:
@@ -54,6 +59,7 @@ class Record:
     fingerprint: of everything the outcome was made from. judged: of the thresholds it was judged by, empty
     where nothing is judged. status: made, accepted, review, rejected, not_selected or retired.
     seconds: wall seconds of the work. bytes: of all files. cost_usd: of a candidate, what all steps towards it cost.
+    files: what is there, by role. pruned: what was made too, but taken away since to save space.
     """
 
     stage: str
@@ -73,6 +79,12 @@ class Record:
     seconds: float = 0.0
     cost_usd: float = 0.0
     made_at: str = ""
+    pruned: Mapping[str, FileRef] = field(default_factory=dict)
+
+    @property
+    def made_files(self) -> Mapping[str, FileRef]:
+        """Everything that was made, whether it is still there or not: what the outcome is known by."""
+        return {**self.pruned, **self.files}
 
     @property
     def passed(self) -> bool:
@@ -91,7 +103,8 @@ class Record:
         if data.get("format") != RECORD_FORMAT:
             raise ValueError(f"record format {data.get('format')!r} found, {RECORD_FORMAT} expected")
         known = {key: value for key, value in data.items() if key in cls.__dataclass_fields__}
-        known["files"] = {role: FileRef(**ref) for role, ref in known.get("files", {}).items()}
+        for name in ("files", "pruned"):
+            known[name] = {role: FileRef(**ref) for role, ref in known.get(name, {}).items()}
         if known.get("rejection"):
             known["rejection"] = Rejection(**known["rejection"])
         if known.get("engine"):
@@ -111,16 +124,29 @@ def judged_record(record: Record, verdict: Verdict, judged: str) -> Record:
     )
 
 
+class VanishedError(NotFound):
+    """A file that a record names is not there: replaced or pruned since the record was read, by another run perhaps.
+
+    Worth another attempt, which reads the records anew.
+    """
+
+    def __init__(self, key: str, message: str = "") -> None:
+        super().__init__(key, message)
+        self.retryable = True
+
+
 class Shelf:
     """The records and pictures of one stage for one SKU, under `prefix` (ends with the SKU's name).
 
-    outside: folders elsewhere whose files belong to this shelf's records too, and go with them (exports).
+    outside: folders elsewhere whose files belong to this shelf's records too, and go with them (exports). shared:
+    the folder of a shelf whose records may name the same files; what either of the two names stays.
     """
 
-    def __init__(self, store: CatalogStore, prefix: str, outside: tuple[str, ...] = ()) -> None:
+    def __init__(self, store: CatalogStore, prefix: str, outside: tuple[str, ...] = (), shared: str = "") -> None:
         self.store = store
         self.prefix = prefix
-        self._owned = tuple(f"{folder}/" for folder in (prefix, *outside))
+        self._shared = shared
+        self._owned = tuple(f"{folder}/" for folder in (prefix, *outside, shared) if folder)
 
     @cached_property
     def _entries(self) -> dict[str, Entry]:
@@ -143,6 +169,32 @@ class Shelf:
     def records(self) -> list[Record]:
         """All records, sorted by name."""
         return [self._records[name] for name in sorted(self._records)]
+
+    @property
+    def modified(self) -> float:
+        """When anything here was last written or renewed, in seconds since 1970; 0 if nothing is here."""
+        return max((entry.modified for entry in self._entries.values()), default=0.0)
+
+    def leftovers(self, before: float) -> list[Entry]:
+        """Files that no record names and that were last written or renewed before that moment (seconds since 1970).
+
+        None where a record cannot be read: nobody knows what that one names.
+        """
+        if sum(key.endswith(".json") for key in self._entries) != len(self._records):
+            return []
+        named = {file.key for record in self._records.values() for file in record.files.values()}
+        found = [
+            entry
+            for key, entry in self._entries.items()
+            if key not in named and not key.endswith(".json") and entry.modified < before
+        ]
+        beside = self._named_beside() if found else set()
+        return [entry for entry in found if entry.key not in beside]
+
+    def _named_beside(self) -> set[str]:
+        """The files that the records of the other shelf name."""
+        beside = stored_records(self.store, self._shared, verdicts=False) if self._shared else []
+        return {file.key for record in beside for file in record.files.values()}
 
     def holds(self, record: Record) -> bool:
         """True if every file the record names is there with the recorded size."""
@@ -169,15 +221,34 @@ class Shelf:
     def save(self, record: Record) -> Record:
         """Write a record, then prune the files that only its predecessor named. Returns it with its date."""
         stamped = replace(record, made_at=datetime.now(UTC).isoformat(timespec="seconds"))
+        self._put_record(stamped)
+        return stamped
+
+    def take_away(self, name: str, role: str) -> bool:
+        """Remove a file of a record, which stays as it is otherwise and remembers it; whether it could be done.
+
+        It is not done if somebody else has written the record since this shelf was read, or lately the file: a run
+        that makes it again will name it.
+        """
+        record, known = self._records[name], self._entries[self._key(name)]
+        if known.token and self.store.stat(known.key) != known:
+            return False
+        file = self._seen(record.files[role].key)
+        if file is not None and known.modified and file.modified > max(known.modified, time.time() - _IN_WORK_S):
+            return False
+        files = {each: file for each, file in record.files.items() if each != role}
+        self._put_record(replace(record, files=files, pruned={**record.pruned, role: record.files[role]}))
+        return True
+
+    def _put_record(self, record: Record) -> None:
         before = self.record(record.name)
         key = self._key(record.name)
-        data = json.dumps(stamped.to_json(), sort_keys=True, ensure_ascii=False, allow_nan=False, indent=1)
+        data = json.dumps(record.to_json(), sort_keys=True, ensure_ascii=False, allow_nan=False, indent=1)
         self.store.write(key, data.encode())
         self._entries[key] = Entry(key=key, size=len(data), token="")
-        self._records[record.name] = stamped
+        self._records[record.name] = record
         if before is not None:
             self._prune(before.files.values())
-        return stamped
 
     def drop(self, names: Iterable[str]) -> None:
         """Remove records and what only they named."""
@@ -194,9 +265,19 @@ class Shelf:
 
     def _prune(self, files: Iterable[FileRef]) -> None:
         named = {file.key for record in self._records.values() for file in record.files.values()}
-        for file in files:
-            if file.key not in named and file.key.startswith(self._owned):
-                self._remove(file.key)
+        gone = {file.key for file in files if file.key not in named and file.key.startswith(self._owned)}
+        # Looked at first: what another run renews after that, because it will name it, is not removed.
+        seen = [entry for key in sorted(gone) if (entry := self._seen(key)) is not None]
+        beside = self._named_beside() if seen else set()
+        for entry in seen:
+            if entry.key not in beside:
+                self.store.delete_older(entry.key, math.nextafter(entry.modified, math.inf))
+                self._entries.pop(entry.key, None)
+
+    def _seen(self, key: str) -> Entry | None:
+        """A file as it was when this shelf was read; of what came later or lies elsewhere, as it is now."""
+        known = self._entries.get(key)
+        return known if known is not None and known.modified else self.store.stat(key)
 
     def _remove(self, key: str) -> None:
         self.store.delete(key)
@@ -249,12 +330,21 @@ def made_from(record: Record, photo: Record) -> bool:
 
 
 def read_file(store: CatalogStore, ref: FileRef) -> bytes:
-    """The bytes a record names. Raises NotFound if missing, ValueError if they are not what was recorded."""
-    data = store.read(ref.key)
+    """The bytes a record names. Raises VanishedError if missing, ValueError if they are not what was recorded."""
+    try:
+        data = store.read(ref.key)
+    except NotFound:
+        raise VanishedError(ref.key) from None
     found = hashlib.sha256(data).hexdigest()
     if found != ref.sha256:
         raise ValueError(f"{ref.key}: content {found[:16]} found, {ref.sha256[:16]} expected; run it again")
     return data
+
+
+def renew_file(store: CatalogStore, ref: FileRef) -> None:
+    """Let nobody prune a file that a record is about to name. Raises VanishedError if it is gone already."""
+    if not store.renew(ref.key):
+        store.write(ref.key, read_file(store, ref))
 
 
 def product_folder(stage: str, sku: str) -> str:
@@ -269,5 +359,10 @@ def product_shelf(store: CatalogStore, stage: str, sku: str) -> Shelf:
     return Shelf(store, product_folder(stage, sku))
 
 
+# A final is the picture of one of the candidates: the records of these two name the same files.
+_SHARED = {"scene_variants": "scored_finals", "scored_finals": "scene_variants"}
+
+
 def campaign_shelf(store: CatalogStore, campaign: str, stage: str, sku: str, outside: tuple[str, ...] = ()) -> Shelf:
-    return Shelf(store, campaign_folder(campaign, stage, sku), outside)
+    shared = campaign_folder(campaign, _SHARED[stage], sku) if stage in _SHARED else ""
+    return Shelf(store, campaign_folder(campaign, stage, sku), outside, shared)

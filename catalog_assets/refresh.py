@@ -101,7 +101,7 @@ def refresh(environment: Environment, campaigns: Campaigns, wish: Wish) -> Refre
     store = open_catalog(environment)
     load_settings(store)
     chosen = _chosen(campaigns, wish.campaigns)
-    _check_engines(build_resources(environment).engines, [campaigns.active[name] for name in chosen], store)
+    check_engines(build_resources(environment).engines, [campaigns.active[name] for name in chosen], store)
     uploads = scan_uploads(store)
     insist_on_uploads(store, uploads)
     products = load_products(store)
@@ -183,7 +183,7 @@ def _check_uploads(store: CatalogStore) -> None:
         )
 
 
-def _check_engines(engines: Engines, campaigns: Iterable[Campaign], store: CatalogStore) -> None:
+def check_engines(engines: Engines, campaigns: Iterable[Campaign], store: CatalogStore) -> None:
     """An unknown engine would fail every SKU alike: better to say so once, before anything runs."""
     try:
         engines.matting_engine(store)

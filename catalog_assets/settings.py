@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, ValidationInfo, field_validator
 
 from resources.imaging.correction import GENTLE, OFF, CorrectionLimits
 from resources.imaging.decode import Limits
@@ -103,6 +103,16 @@ class Costs(Strict):
         return Prices(self.gpu_usd_per_hour, self.cpu_usd_per_hour)
 
 
+class SpaceSettings(Strict):
+    """What of a SKU's candidates is kept. What a final or a person's decision names always is."""
+
+    attempts: int = Field(2, ge=1, le=100, description="Attempts at a SKU's scenes that are kept, with the last one.")
+    losers: Literal["keep", "preview"] = Field(
+        "keep",
+        description="Candidates that were not chosen; preview: once a final is, only their small picture is kept.",
+    )
+
+
 class PublishSettings(Strict):
     """Where exported pictures are put for a CDN to serve, and under what address it does."""
 
@@ -141,8 +151,8 @@ class Settings(Strict):
     """The whole of catalog.yaml."""
 
     photo: PhotoSettings = PhotoSettings()
-    matte: dict[str, float] = Field(default_factory=dict, description="Thresholds of the matte gate, by name.")
-    fidelity: dict[str, float] = Field(default_factory=dict, description="Thresholds of the fidelity gate.")
+    matte: dict[str, FiniteFloat] = Field(default_factory=dict, description="Thresholds of the matte gate, by name.")
+    fidelity: dict[str, FiniteFloat] = Field(default_factory=dict, description="Thresholds of the fidelity gate.")
     candidates: int = Field(2, ge=1, le=16, description="Candidates a scene, where a campaign does not say.")
     line_health: LineHealth = LineHealth()
     scene_size: int = Field(1600, ge=500, le=4096, description="Longer side of a scene, in pixels.")
@@ -160,6 +170,7 @@ class Settings(Strict):
         description="Where the exports will be served, if nothing is said of publish.",
     )
     publish: PublishSettings | None = None
+    space: SpaceSettings = SpaceSettings()
     costs: Costs = Costs()
     accounts: dict[str, dict[str, str]] = Field(
         default_factory=dict,
@@ -180,6 +191,7 @@ def load_settings(store: CatalogStore) -> Settings:
 
 
 Model = TypeVar("Model", bound=BaseModel)
+_MOST_SAID = 20
 
 
 def parse_yaml(data: bytes, name: str, model: type[Model]) -> Model:
@@ -191,7 +203,10 @@ def parse_yaml(data: bytes, name: str, model: type[Model]) -> Model:
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        raise SettingsError("; ".join(_say(name, problem) for problem in error.errors())) from error
+        problems = error.errors()
+        said = [_say(name, problem) for problem in problems[:_MOST_SAID]]
+        more = [f"{len(problems) - _MOST_SAID} more problems"] if len(problems) > _MOST_SAID else []
+        raise SettingsError("; ".join(said + more)) from error
 
 
 Thresholds = TypeVar("Thresholds")

@@ -131,5 +131,5 @@ def _notes(record: Record) -> list[str]:
 
 
 def _data_version(records: Sequence[Record]) -> str:
-    """Same outputs, same version: the content hashes of everything the records name."""
-    return fingerprint({record.name: sorted(file.sha256 for file in record.files.values()) for record in records})
+    """Same outputs, same version: the content hashes of everything that was made, pruned since or not."""
+    return fingerprint({record.name: sorted(file.sha256 for file in record.made_files.values()) for record in records})

@@ -127,7 +127,16 @@ def _candidate(dossier: Dossier, record: Record, judged: Mapping[str, Any], *, c
         full=link(record.files["picture"].key, _DEPTH) if "picture" in record.files else "",
         state=str(judged.get("decision", "")),
         numbers=tuple((words(name), value) for name, value in numbers),
+        message=" ".join(pruned_in_words(record)),
     )
+
+
+def pruned_in_words(record: Record) -> list[str]:
+    """What a record made that is not kept any more, as a sentence; nothing where all is there."""
+    if not record.pruned:
+        return []
+    size = sum(file.bytes for file in record.pruned.values())
+    return [f"Its full picture ({size / 1e6:.1f} MB) is not kept, to save space."]
 
 
 def _stages(line: LineDossier) -> Iterator[TracedStage]:
@@ -142,7 +151,7 @@ def _traced(record: Record) -> TracedRecord:
         files={role: ref.key for role, ref in sorted(record.files.items())},
         measures=tuple(_measures(record)),
         facts={name: text for name, value in sorted(_facts(record).items()) if (text := _fact(value))},
-        notes=record.notes,
+        notes=(*record.notes, *pruned_in_words(record)),
         message=f"{record.rejection.code}: {record.rejection.message}" if record.rejection else "",
         why=_why(record),
         engine=f"{record.engine.name} {record.engine.revision} on {record.engine.device}" if record.engine else "",

@@ -12,6 +12,8 @@ from resources.store import NotFound, StoreError
 
 log = logging.getLogger("catalog.twins")
 
+FOLDER = "state/twins"
+
 
 def once(
     context: RunContext,
@@ -36,7 +38,7 @@ def once(
 
 
 def _key(record: Record) -> str:
-    return f"state/twins/{record.stage}/{record.fingerprint}.json"
+    return f"{FOLDER}/{record.stage}/{record.fingerprint}.json"
 
 
 def _find(context: RunContext, blank: Record) -> Record | None:

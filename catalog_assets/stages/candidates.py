@@ -20,6 +20,7 @@ from catalog_assets.context import RunContext
 from catalog_assets.records import EngineRef, Record, Shelf, campaign_shelf, fingerprint
 from catalog_assets.routes import Routes
 from catalog_assets.stage import RefusedError, StageResult
+from catalog_assets.stages.pruning import PICTURE
 from resources.imaging.encode import preview, webp_lossless
 from resources.scenes.categories import usual_for
 from resources.scenes.engine import Candidate, Care, SceneEngine, SceneJob, scene_seed
@@ -85,15 +86,20 @@ class CandidateMaker:
     def shelf(self, sku: str) -> Shelf:
         return campaign_shelf(self.context.store, self.campaign.name, SCENE_VARIANTS, sku)
 
-    def make(self, shelf: Shelf, cutout: Record, scene: Scene, wanted: CandidateSet) -> list[Record]:
+    def make(
+        self, shelf: Shelf, cutout: Record, scene: Scene, wanted: CandidateSet, *, pictures: bool = True
+    ) -> list[Record]:
         """The records of a scene's set, in order; those that are missing are made in one batch.
 
         What any engine of the campaign has made is not made again by another. Where some could be made, those that
-        could not are left out, and that is logged. Raises RefusedError if none could.
+        could not are left out, and that is logged. Raises RefusedError if none could. pictures: False where a record
+        will do whose picture was pruned; else that is made again.
         """
         count = scene.candidates or scene.look.candidates or self.context.settings.candidates
         variants = [Variant(cutout, scene, number, self.campaign.name, wanted) for number in range(1, count + 1)]
         found = {variant.name: self._current(shelf, variant) for variant in variants}
+        if pictures:
+            found = {name: record if record and PICTURE in record.files else None for name, record in found.items()}
         missing = [variant for variant in variants if found[variant.name] is None]
         if missing:
             self.context.insist_on_health(self.campaign.name)
@@ -192,7 +198,7 @@ class CandidateMaker:
         if not candidate.harmony.kept:  # no engine may; the judge would refuse the picture as well
             raise ValueError(f"{blank.name}: the product's colours were changed beyond the bounds: {candidate.harmony}")
         files = {
-            "picture": shelf.put(blank.name, "webp", webp_lossless(candidate.rgb)),
+            PICTURE: shelf.put(blank.name, "webp", webp_lossless(candidate.rgb)),
             "preview": shelf.put(f"{blank.name}.preview", "webp", preview(candidate.rgb)),
         }
         self.context.remember_rgb(files["picture"], candidate.rgb)

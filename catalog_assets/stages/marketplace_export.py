@@ -137,6 +137,8 @@ class MarketplaceExport(Stage):
         try:
             read_file(self.context.store, record.files[role])
         except NotFound:
+            if self._is_replaced(record):
+                raise  # another run works on this SKU: the next attempt reads its records
             what = "is gone"
         except ValueError:
             what = "was changed after it was judged"
@@ -147,6 +149,13 @@ class MarketplaceExport(Stage):
             f"{record.name}: the {words} {display(name)} {what}, so it is not exported.",
             f"Find out who writes into the store. `catalog refresh --force --sku {record.sku}` makes it again.",
         )
+
+    def _is_replaced(self, record: Record) -> bool:
+        """True if the store holds another record by now than the one that was read."""
+        now = product_shelf(self.context.store, record.stage, record.sku)
+        if record.stage == ScoredFinals.asset:
+            now = campaign_shelf(self.context.store, self.campaign.name, record.stage, record.sku)
+        return now.record(record.name) != record
 
     def _marketplaces(self, shelf: Shelf, sku: str, whites: Sequence[Record], finals: Sequence[Record]) -> list[Record]:
         """The records of all marketplaces; none where the main white picture is due and may not go."""

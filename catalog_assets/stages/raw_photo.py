@@ -41,7 +41,7 @@ class RawPhoto(Stage):
         return [self._take_in(sku) for sku in skus]
 
     def _take_in(self, sku: str) -> StageResult:
-        upload = self.context.uploads.skus.get(sku)
+        upload = self.context.upload_of(sku)
         shelf = product_shelf(self.context.store, self.asset, sku)
         if upload is None:
             if shelf.records():

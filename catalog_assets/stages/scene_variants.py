@@ -45,7 +45,8 @@ class SceneVariants(Stage):
         base = self._base(cutout)
         attempt = self._attempt(before, base)
         wanted = CandidateSet(base, self.period, attempt, first_care(self.context))
-        records = [record for scene in self.campaign.scenes for record in self.maker.make(shelf, cutout, scene, wanted)]
+        made = (self.maker.make(shelf, cutout, scene, wanted, pictures=False) for scene in self.campaign.scenes)
+        records = [record for each in made for record in each]
         shelf.keep_only([*_history(before, base, attempt), *(record.name for record in records)])
         return summarise(self.asset, sku, records, before=before)
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from catalog_assets.campaign_files import Campaign, Scene
 from catalog_assets.context import RunContext
 from catalog_assets.decisions import DecidedFinal
-from catalog_assets.records import Record, Shelf, campaign_shelf, fingerprint, read_file
+from catalog_assets.records import Record, Shelf, campaign_shelf, fingerprint, read_file, renew_file
 from catalog_assets.settings import adjusted
 from catalog_assets.stage import Stage, StageResult, summarise, written_since
 from catalog_assets.stages.candidates import (
@@ -30,6 +30,7 @@ from catalog_assets.stages.candidates import (
 )
 from catalog_assets.stages.cutout import current_cutouts
 from catalog_assets.stages.decided_finals import EVIDENCE, FINAL, PREVIEW, under_decision
+from catalog_assets.stages.pruning import PICTURE, decided_pictures, prune_candidates, spent_candidates
 from catalog_assets.stages.rework import (
     MOST_SETS,
     REWORK_REVISION,
@@ -132,6 +133,8 @@ class ScoredFinals(Stage):
         before = shelf.records()
         records = [self._scene(shelf, variants, cutout, scene, first) for scene, first in sorted(scenes.items())]
         shelf.keep_only(record.name for record in records)
+        decided = decided_pictures(self.context.decisions, self.campaign.name, records)
+        prune_candidates(variants, spent_candidates(variants.records(), records, self.context.settings.space, decided))
         accepted = {record.name for record in records if record.passed}
         if len(accepted) < len(records):
             withdraw(self.context, self.campaign, sku, accepted)
@@ -144,7 +147,7 @@ class ScoredFinals(Stage):
         wanted = fingerprint(
             {
                 "cutout": cutout.files["cutout"].sha256,
-                "candidates": [record.files["picture"].sha256 for record in first],
+                "candidates": [record.made_files[PICTURE].sha256 for record in first],
                 "judged": self.judged,
                 "rework": REWORK_REVISION,
                 "engines": self.maker.routes.identity,
@@ -165,6 +168,8 @@ class ScoredFinals(Stage):
         # What was made again has its own seconds on its own record.
         remade = sum(made.seconds for made in written_since([one.record for one in pool.judged], before))
         seconds = max(0.0, time.perf_counter() - started - remade)
+        for role in record.files.keys() & {FINAL, PREVIEW}:
+            renew_file(self.context.store, record.files[role])
         return shelf.save(replace(record, seconds=round(seconds, 4)))
 
     def _enter(self, pool: Pool, record: Record) -> None:
@@ -197,13 +202,21 @@ class ScoredFinals(Stage):
     ) -> Pool:
         """The first set, and more as long as they are needed; or the set that a person asked for, alone."""
         asked = self._asked_for(variants, cutout, scene, first, decided)
-        pool = self._more(Pool(), cutout, scene, asked or first)
+        pool = self._more(Pool(), cutout, scene, self._with_pictures(variants, cutout, scene, asked or first))
         wanted = set_like(self.context, first)
         while not asked and len(pool.sets) < MOST_SETS and (because := _because(pool)):
             care = more_care(wanted.care, because)
             wanted = replace(wanted, care=care, again=f"r{len(pool.sets)}", because=because)
             pool = self._more(pool, cutout, scene, self.maker.make(variants, cutout, scene, wanted))
         return pool
+
+    def _with_pictures(
+        self, variants: Shelf, cutout: Record, scene: Scene, records: Sequence[Record]
+    ) -> Sequence[Record]:
+        """The same set, with the pictures that were pruned made again."""
+        if all(PICTURE in record.files for record in records):
+            return records
+        return self.maker.make(variants, cutout, scene, set_like(self.context, records))
 
     def _asked_for(
         self,
@@ -245,11 +258,13 @@ class ScoredFinals(Stage):
         return Pool(sets, placed)
 
     def _judge(self, cutout: Record, scene: Scene, record: Record) -> Judged:
-        picture = self._candidate(record, self.context.rgba(cutout.files["cutout"]))
-        verdict = self._verdict(cutout, scene, record, picture)
+        picture, layer = self._candidate(record, self.context.rgba(cutout.files["cutout"]))
+        verdict = self._verdict(cutout, scene, record, picture, layer)
         return Judged(record, verdict, picture if verdict.accepted else None)
 
-    def _verdict(self, cutout: Record, scene: Scene, record: Record, picture: Candidate) -> Verdict:
+    def _verdict(
+        self, cutout: Record, scene: Scene, record: Record, picture: Candidate, layer: NDArray[np.uint8]
+    ) -> Verdict:
         """The judge's word on a candidate. Growth that it only suspects is settled against the scene itself."""
         rgba = self.context.rgba(cutout.files["cutout"])
 
@@ -263,6 +278,7 @@ class ScoredFinals(Stage):
                 backdrop=backdrop,
                 harmony=picture.harmony,
                 witnesses=self.witnesses if _is_doubtful(record, picture) else (),
+                layer=layer,
             )
 
         verdict = say(None)
@@ -271,12 +287,12 @@ class ScoredFinals(Stage):
         backdrop = self.maker.backdrop(record, cutout, scene)
         return verdict if backdrop is None else say(backdrop)
 
-    def _candidate(self, record: Record, cutout: NDArray[np.uint8]) -> Candidate:
-        """A stored candidate, read back and checked against its recorded hash."""
-        rgb = self.context.rgb(record.files["picture"])
+    def _candidate(self, record: Record, cutout: NDArray[np.uint8]) -> tuple[Candidate, NDArray[np.uint8]]:
+        """A stored candidate, read back and checked against its recorded hash, and the product as it was put down."""
+        rgb = self.context.rgb(record.files[PICTURE])
         placement = Placement(**record.facts["placement"])
         layer = on_canvas(scaled_product(cutout, placement.scale), placement, (rgb.shape[1], rgb.shape[0]))
-        return Candidate(rgb, layer[..., 3], placement, harmony=_harmony(record), facts=record.facts)
+        return Candidate(rgb, layer[..., 3], placement, harmony=_harmony(record), facts=record.facts), layer
 
     # ---- the record
 
@@ -291,7 +307,7 @@ class ScoredFinals(Stage):
             status="accepted" if verdict.accepted else "review",
             fingerprint=wanted,
             judged=self.judged,
-            files={FINAL: best.files["picture"], **files} if verdict.accepted else files,
+            files={FINAL: best.files[PICTURE], **files} if verdict.accepted else files,
             inputs={"cutout": cutout.files["cutout"].sha256},
             measures={"fidelity": round(verdict.score, 6)},
             facts={
@@ -319,7 +335,7 @@ class ScoredFinals(Stage):
         panel = evidence_panel(
             rgba[..., :3],
             rgba[..., 3],
-            self.context.rgb(shown.record.files["picture"]),
+            self.context.rgb(shown.record.files[PICTURE]),
             shown.verdict,
             placement=Placement(**shown.record.facts["placement"]),
             title=f"{record.sku}, {shown.record.name}",
@@ -353,7 +369,7 @@ def _made_for_a_person(variants: Shelf, first: Sequence[Record], picture: str | 
     """The set that a person once asked for and that holds this picture (SHA-256), if it is of the present attempt."""
     place = [(r.facts["scene"], r.facts["attempt"], r.inputs["base"]) for r in first[:1]]
     beside = [r for r in variants.records() if (r.facts["scene"], r.facts["attempt"], r.inputs["base"]) in place]
-    again = {str(r.facts.get("again", "")) for r in beside if r.files["picture"].sha256 == picture}
+    again = {str(r.facts.get("again", "")) for r in beside if r.made_files[PICTURE].sha256 == picture}
     asked = {name for name in again if name.startswith("p")}
     found = [record for record in beside if record.facts.get("again") in asked]
     return sorted(found, key=lambda record: record.facts["candidate"])

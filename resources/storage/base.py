@@ -69,12 +69,14 @@ class NotFound(StoreError):  # noqa: N818  (reads as what it is, like KeyError's
 class Entry:
     """One stored object: its key, size in bytes, and a token that changes when the object is replaced.
 
-    The token is for comparing, nothing else: it is not a hash of the content.
+    The token is for comparing, nothing else: it is not a hash of the content. modified: when it was written or last
+    renewed, in seconds since 1970, by the clock of whoever keeps it.
     """
 
     key: str
     size: int
     token: str
+    modified: float = 0.0
 
 
 def json_bytes(value: Any) -> bytes:
@@ -216,6 +218,18 @@ class CatalogStore(ABC):
         """Remove what lies under a key; nothing happens if there is nothing."""
 
     @abstractmethod
+    def delete_older(self, key: str, before: float) -> bool:
+        """Remove what lies under a key if it was last written or renewed before that moment; whether it went.
+
+        before: seconds since 1970. What somebody puts there, or renews, meanwhile stays: at once on a disk; in a bucket
+        there remain some milliseconds between the look and the removal.
+        """
+
+    @abstractmethod
+    def renew(self, key: str) -> bool:
+        """Make what lies under a key count as just written; False if it must be written again instead."""
+
+    @abstractmethod
     def list(self, prefix: str = "", on_skip: OnSkip | None = None) -> Iterator[Entry]:
         """Everything below a folder, in the order of the keys' UTF-8 bytes, read page by page.
 
@@ -244,10 +258,10 @@ class CatalogStore(ABC):
         """Store a picture under a name that holds its content hash; the key it got.
 
         The key is `<folder>/<stem>-<first 16 hex digits of the SHA-256>.<ext>`. What holds these very bytes already is
-        not written again; what was changed under that name is replaced.
+        renewed, not written again: nobody takes it for a leftover now. What was changed under that name is replaced.
         """
         key = check_key(f"{folder}/{stem}-{content_hash(data)[:_HASH_DIGITS]}.{ext}")
-        if not self._has_bytes(key, data):
+        if not (self._has_bytes(key, data) and self.renew(key)):
             self.write(key, data)
         return key
 

@@ -133,6 +133,30 @@ class LocalStore(CatalogStore):
             raise _local_error(error, "remove", key) from error
         self._remove_empty_folders(path.parent)
 
+    def delete_older(self, key: str, before: float) -> bool:
+        path = self._root / check_key(key)
+        claimed = path.with_name(f"{TEMPORARY}{os.getpid()}-{secrets.token_hex(8)}")
+        try:
+            # Under a name of ours nobody can renew it: now its age is final.
+            path.rename(claimed)
+            if claimed.stat().st_mtime >= before:
+                _put_back(claimed, path)
+                return False
+            claimed.unlink()
+        except OSError as error:
+            if _is_absence(error):
+                return False
+            raise _local_error(error, "remove", key) from error
+        self._remove_empty_folders(path.parent)
+        return True
+
+    def renew(self, key: str) -> bool:
+        try:
+            os.utime(self._root / check_key(key))
+        except OSError:  # gone since, or somebody else's file
+            return False
+        return True
+
     def list(self, prefix: str = "", on_skip: OnSkip | None = None) -> Iterator[Entry]:
         folder = listed_folder(prefix)
         skip = on_skip or _ignore
@@ -287,7 +311,7 @@ def _identity(status: os.stat_result) -> tuple[int, int]:
 
 
 def _entry(key: str, status: os.stat_result) -> Entry:
-    return Entry(key, status.st_size, f"{status.st_size}-{status.st_mtime_ns}")
+    return Entry(key, status.st_size, f"{status.st_size}-{status.st_mtime_ns}", status.st_mtime)
 
 
 def _ignore(key: str, reason: str) -> None:
@@ -318,6 +342,21 @@ def _link(whole: Path, path: Path, data: bytes) -> None:
             raise
         with path.open("xb") as file:  # may be seen half written: still nobody else creates it
             file.write(data)
+
+
+def _put_back(claimed: Path, path: Path) -> None:
+    """Give a file its name back, unless somebody has put another one there."""
+    try:
+        path.hardlink_to(claimed)
+    except FileExistsError:
+        pass
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        if not path.exists():
+            claimed.rename(path)
+            return
+    claimed.unlink()
 
 
 def _local_error(error: OSError, verb: str, key: str) -> StoreError:

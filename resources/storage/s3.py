@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -39,6 +40,8 @@ _LARGE_FROM = 5_000
 _READ_BYTES = 4 * 2**20
 # Nothing says when an upload in parts was last worked on, only when it began; a large one takes hours.
 _UPLOAD_AGE_S = 24 * 3600.0
+# Well below the age at which anything counts as a leftover.
+_RENEW_S = 6 * 3600.0
 
 log = logging.getLogger("catalog.store")
 
@@ -240,6 +243,18 @@ class S3Store(CatalogStore):
         names = (self._name(check_key(key)) for key in keys)
         while batch := list(islice(names, _PAGE_SIZE)):
             self._delete_batch(batch)
+
+    def delete_older(self, key: str, before: float) -> bool:
+        entry = self.stat(key)
+        if entry is None or entry.modified >= before:
+            return False
+        self.delete(key)
+        return True
+
+    def renew(self, key: str) -> bool:
+        """True of what was written lately: there is no way to touch an object but to write it again."""
+        entry = self.stat(key)
+        return entry is not None and time.time() - entry.modified < _RENEW_S
 
     def list(self, prefix: str = "", on_skip: OnSkip | None = None) -> Iterator[Entry]:
         folder = listed_folder(prefix)
@@ -506,4 +521,5 @@ def _content_type(key: str) -> str:
 def _entry(key: str, size: int, described: Any) -> Entry:
     # Whole seconds: a HEAD reply has no more, and both must give the same token.
     etag = str(described["ETag"]).strip('"')
-    return Entry(key, size, f"{etag}-{int(described['LastModified'].timestamp())}-{size}")
+    modified = int(described["LastModified"].timestamp())
+    return Entry(key, size, f"{etag}-{modified}-{size}", float(modified))

@@ -167,9 +167,15 @@ def test_a_picture_is_named_by_its_content_and_written_once(store: CatalogStore)
     assert key == f"assets/cutout/mug/main-{content_hash(b'pixels')[:16]}.png"
     assert store.read(key) == b"pixels"
     before = store.stat(key)
+    file = Path(store.root, key).stat() if isinstance(store, LocalStore) else None
     time.sleep(0.01 if isinstance(store, LocalStore) else 1.1)
     assert store.write_picture("assets/cutout/mug", "main", "png", b"pixels") == key
-    assert store.stat(key) == before
+    if file is None:
+        assert store.stat(key) == before
+    else:
+        renewed = Path(store.root, key).stat()
+        assert (renewed.st_ino, renewed.st_size) == (file.st_ino, file.st_size)
+        assert renewed.st_mtime > file.st_mtime
     for torn in (b"pix", b"pixelz"):  # what a power cut may leave, and what somebody changed
         store.write(key, torn)
         assert store.write_picture("assets/cutout/mug", "main", "png", b"pixels") == key
@@ -819,9 +825,9 @@ def test_a_store_error_becomes_a_value() -> None:
 
 
 def test_errors_travel_between_processes() -> None:
-    missing = pickle.loads(pickle.dumps(NotFound("a/b")))  # noqa: S301
+    missing = pickle.loads(pickle.dumps(NotFound("a/b")))  # noqa: S301 - our own bytes
     assert (missing.key, missing.code, str(missing)) == ("a/b", "not_found", str(NotFound("a/b")))
-    busy = pickle.loads(pickle.dumps(StoreError("store_busy", "Busy.", "Later.", retryable=True)))  # noqa: S301
+    busy = pickle.loads(pickle.dumps(StoreError("store_busy", "Busy.", "Later.", retryable=True)))  # noqa: S301 - our own bytes
     assert (busy.code, busy.retryable) == ("store_busy", True)
 
 
@@ -873,3 +879,55 @@ def test_a_key_is_created_once_where_there_are_no_hard_links(tmp_path: Path, mon
     assert not store.create("state/lock.json", b"yours")
     assert store.read("state/lock.json") == b"mine"
     assert [path.name for path in (tmp_path / "state").iterdir()] == ["lock.json"]
+
+
+def test_only_what_is_old_enough_is_removed(store: CatalogStore) -> None:
+    store.write("assets/a/x.png", b"x")
+    entry = store.stat("assets/a/x.png")
+    assert entry is not None
+    assert abs(entry.modified - time.time()) < 60
+    assert list(store.list("assets")) == [entry]
+    assert not store.delete_older("assets/a/x.png", entry.modified)
+    assert store.read("assets/a/x.png") == b"x"
+    assert not store.delete_older("assets/a/nothing.png", time.time() + 60)
+    assert store.delete_older("assets/a/x.png", entry.modified + 1)
+    assert list(store.list()) == []
+
+
+def test_what_is_renewed_counts_as_just_written(store: CatalogStore) -> None:
+    assert not store.renew("a/x.png")
+    store.write("a/x.png", b"x")
+    if isinstance(store, LocalStore):
+        os.utime(Path(store.root, "a/x.png"), (1e9, 1e9))
+    assert store.renew("a/x.png")
+    entry = store.stat("a/x.png")
+    assert entry is not None
+    assert abs(entry.modified - time.time()) < 60
+
+
+def test_a_newer_file_takes_the_place_of_one_that_is_put_back(tmp_path: Path) -> None:
+    from resources.storage.local import _put_back
+
+    claimed, path = tmp_path / "claimed", tmp_path / "x.png"
+    claimed.write_bytes(b"old")
+    _put_back(claimed, path)
+    assert path.read_bytes() == b"old"
+    claimed.write_bytes(b"older")
+    _put_back(claimed, path)
+    assert path.read_bytes() == b"old"
+    assert not claimed.exists()
+
+
+def test_an_old_object_is_written_again_because_none_can_be_touched(
+    s3_server: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = s3_store(s3_server)
+    key = store.write_picture("a", "x", "png", b"pixels")
+    before = store.stat(key)
+    monkeypatch.setattr("resources.storage.s3._RENEW_S", 0.0)
+    time.sleep(1.1)
+    assert store.write_picture("a", "x", "png", b"pixels") == key
+    after = store.stat(key)
+    assert before is not None
+    assert after is not None
+    assert after.modified > before.modified
