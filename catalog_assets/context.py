@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, TypeVar
@@ -29,7 +31,7 @@ from resources.products import Products, load_products
 from resources.scenes.breaker import Breakers
 from resources.scenes.prompts import described
 from resources.store import CatalogStore, StoreError
-from resources.uploads import UploadIndex, scan_uploads
+from resources.uploads import SkuUploads, UploadIndex, is_as_listed, scan_uploads
 from resources.verdicts import Rejection
 
 T = TypeVar("T")
@@ -41,7 +43,10 @@ CACHE_BYTES_A_THREAD = 64 * 1024 * 1024
 # So few SKUs may all lose their uploads at once without anybody being asked.
 UPLOADS_MAY_VANISH = 10
 
-# Decoding takes up to 10 bytes a pixel for a moment: one photo of 100 Mpx, or several of the usual 12.
+# While many SKUs lose their uploads the folder is listed no more often than this.
+_LISTING_LASTS_S = 5.0
+
+# Decoding takes 10 to 20 bytes a pixel for a moment (a WebP most): one photo of 100 Mpx, or several of the usual 12.
 DECODING_PIXELS = 100_000_000
 
 
@@ -59,6 +64,41 @@ def insist_on_uploads(store: CatalogStore, uploads: UploadIndex) -> None:
             f"The upload folder holds no photos, but this catalog has {known} SKUs.",
             "Put the folder back, or mount it. To retire products, remove their photos, not the whole folder.",
         )
+
+
+class UploadListing:
+    """What lies in the upload folder: listed once a run, and again where it turns out that it has changed since."""
+
+    def __init__(self, store: CatalogStore) -> None:
+        self._store = store
+        self._lock = threading.Lock()
+        self._index: UploadIndex | None = None
+        self._listed_at = 0.0
+
+    @property
+    def index(self) -> UploadIndex:
+        """The last listing; the first one is made when it is asked for."""
+        with self._lock:
+            return self._index or self._list()
+
+    def of(self, sku: str) -> SkuUploads | None:
+        """What is uploaded of a SKU at this moment, None if nothing is. Raises StoreError."""
+        index = self.index
+        found = index.skus.get(sku)
+        if found is not None and is_as_listed(self._store, found):
+            return found
+        with self._lock:
+            # Another thread may have listed meanwhile; a photo that is missing needs no listing of its own.
+            lately = found is None and time.monotonic() - self._listed_at < _LISTING_LASTS_S
+            if self._index is index and not lately:
+                index = self._list()
+                insist_on_uploads(self._store, index)
+            return (self._index or index).skus.get(sku)
+
+    def _list(self) -> UploadIndex:
+        self._listed_at = time.monotonic()
+        self._index = scan_uploads(self._store)
+        return self._index
 
 
 class PictureCache:
@@ -129,11 +169,13 @@ class RunContext:
     decoding: DecodingBudget = field(default_factory=DecodingBudget)
     breakers: Breakers = field(default_factory=Breakers)
     _budgets: dict[str, Budget] = field(default_factory=dict)
+    _uploads: UploadListing = field(init=False)
     _pictures: PictureCache = field(init=False)
     _locks: defaultdict[str, threading.Lock] = field(default_factory=lambda: defaultdict(threading.Lock))
     _locks_guard: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
+        self._uploads = UploadListing(self.store)
         self._pictures = PictureCache(self.threads * CACHE_BYTES_A_THREAD)
 
     @property
@@ -141,10 +183,20 @@ class RunContext:
         """How many SKUs are worked on at once: as catalog.yaml says, else as many as suit the profile of engines."""
         return self.settings.threads or self.engines.threads()
 
-    @cached_property
+    @property
     def uploads(self) -> UploadIndex:
-        """What lies in the upload folder, listed once a run."""
-        return scan_uploads(self.store)
+        """What lies in the upload folder, as it was last listed."""
+        return self._uploads.index
+
+    def upload_of(self, sku: str) -> SkuUploads | None:
+        """What is uploaded of a SKU at this moment, however long ago the folder was listed."""
+        return self._uploads.of(sku)
+
+    def looking(self) -> RunContext:
+        """The same run, in which nothing is made that is up to date: for another look at what was just made."""
+        other = copy(self)
+        other.force = other.retry = False
+        return other
 
     @cached_property
     def products(self) -> Products:

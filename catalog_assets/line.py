@@ -26,6 +26,8 @@ from resources.verdicts import INTERNAL_ERROR, Rejection
 log = logging.getLogger("catalog.line")
 
 ATTEMPTS = 3
+# Looks at a SKU after it was made, at most.
+LOOKS = 3
 OnResult = Callable[[StageResult], None]
 OnSku = Callable[[Sequence[StageResult]], None]
 
@@ -80,11 +82,15 @@ class LineReport:
 
 @dataclass(frozen=True)
 class Line:
-    """The stages that run together, in order, and where the SKUs that they refuse are recorded."""
+    """The stages that run together, in order, and where the SKUs that they refuse are recorded.
+
+    again: the same stages, which force nothing: they look once more at what was just made (see `run_group`).
+    """
 
     name: str
     stages: tuple[Stage, ...]
     quarantine: Quarantine
+    again: tuple[Stage, ...] = ()
 
 
 def run_line(
@@ -129,18 +135,56 @@ def run_line(
 
 
 def run_group(line: Line, skus: Sequence[str]) -> list[list[StageResult]]:
-    """Take a few SKUs through the stages. A SKU that is stopped does not reach the next stage."""
+    """Take a few SKUs through the stages. A SKU that is stopped does not reach the next stage.
+
+    A SKU for which anything was made is looked at again: another run may have worked on it at the same time, or its
+    photo may have been replaced. What no longer fits together is made anew, so whoever is through last leaves a SKU
+    as its newest input wants it.
+    """
+    results = _passed(line.stages, skus)
+    lately = results
+    for _ in range(LOOKS if line.again else 0):
+        unsettled = [sku for sku in skus if sku in lately and _is_unsettled(lately[sku])]
+        if not unsettled:
+            break
+        lately = _passed(line.again, unsettled)
+        results |= {sku: _newest(results[sku], lately[sku]) for sku in unsettled}
+    for sku in skus:
+        _settle(line, results[sku])
+    return [results[sku] for sku in skus]
+
+
+def _passed(stages: Sequence[Stage], skus: Sequence[str]) -> dict[str, list[StageResult]]:
+    """One way through the stages."""
     results: dict[str, list[StageResult]] = {sku: [] for sku in skus}
     going = list(skus)
-    for stage in line.stages:
+    for stage in stages:
         if not going:
             break
         for result in attempt(stage, going):
             results[result.sku].append(result)
         going = [sku for sku in going if results[sku][-1].goes_on]
-    for sku in skus:
-        _settle(line, results[sku])
-    return [results[sku] for sku in skus]
+    return results
+
+
+def _is_unsettled(results: Sequence[StageResult]) -> bool:
+    """True if anything was made; where the program failed another look would only wait for the same failure."""
+    last = results[-1].rejection
+    return any(result.fresh for result in results) and not (last is not None and last.details)
+
+
+def _newest(made: Sequence[StageResult], looked: Sequence[StageResult]) -> list[StageResult]:
+    """What to say of a SKU that was looked at again: what was made, where the look found it unchanged."""
+    before = {result.stage: result for result in made}
+    return [
+        before[result.stage] if not result.fresh and _same(before.get(result.stage), result) else result
+        for result in looked
+    ]
+
+
+def _same(made: StageResult | None, looked: StageResult) -> bool:
+    """True if a look found what was made: the same files, going on or stopped alike."""
+    return made is not None and made.data_version == looked.data_version and made.goes_on == looked.goes_on
 
 
 def _settle(line: Line, results: Sequence[StageResult]) -> None:

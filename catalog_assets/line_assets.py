@@ -66,10 +66,11 @@ class LineInfo:
 
     def line(self, context: RunContext, selected: set[dg.AssetKey] | None = None) -> Line:
         """The line with its stages, or those of them whose assets are selected."""
-        stages = tuple(
-            stage for stage in self.make_stages(context) if selected is None or self.key(stage.asset) in selected
-        )
-        return Line(self.name, stages, Quarantine(context.store, self.name))
+
+        def stages(of: RunContext) -> tuple[Stage, ...]:
+            return tuple(one for one in self.make_stages(of) if selected is None or self.key(one.asset) in selected)
+
+        return Line(self.name, stages(context), Quarantine(context.store, self.name), stages(context.looking()))
 
     def watch(self, context: RunContext, line: Line, work: str) -> HealthWatch | None:
         """What counts the finals of a batch, and knows if an earlier batch of this work stopped the line already.

@@ -114,6 +114,19 @@ def scan_uploads(store: CatalogStore, previous_tokens: Mapping[str, str] | None 
     return UploadIndex(skus, scan.all_notes(), scan.sniffed)
 
 
+def is_as_listed(store: CatalogStore, upload: SkuUploads) -> bool:
+    """True if every usable photo of a SKU still is what the listing found; views that came since are not seen.
+
+    One look at each photo, none is opened. Raises StoreError.
+    """
+    for view in upload.views:
+        if view.problem is None:
+            entry = store.stat(view.key)
+            if entry is None or not view.token.endswith(f" {entry.token}"):
+                return False
+    return True
+
+
 def main_view(views: Iterable[str], wanted: str | None) -> str | None:
     """Name of the main view: the wanted one, else main, front, hero or 1, else the first in sorted order.
 

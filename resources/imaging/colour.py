@@ -64,7 +64,7 @@ def srgb_to_linear(rgb: U8) -> F32:
 
     rgb: uint8 of any shape. Returns the same shape. IEC 61966-2-1 through a table.
     """
-    return _looked_up(rgb, _linear_table())
+    return looked_up(rgb, _linear_table())
 
 
 def linear_to_srgb(linear: F32) -> U8:
@@ -75,11 +75,14 @@ def linear_to_srgb(linear: F32) -> U8:
     index = np.clip(linear, np.float32(0), np.float32(1))
     index *= np.float32(65535)
     index += np.float32(0.5)
-    return _looked_up(index.astype(np.uint16), _srgb_table())
+    return looked_up(index.astype(np.uint16), _srgb_table())
 
 
-def _looked_up(index: NDArray[Any], table: NDArray[Any]) -> NDArray[Any]:
-    """table[index], of any shape, by OpenCV: four to six times as fast as NumPy's way."""
+def looked_up(index: NDArray[Any], table: NDArray[Any]) -> NDArray[Any]:
+    """table[index] by OpenCV: four to six times as fast as NumPy's way.
+
+    index: uint8 and a table of 256 values, or uint16 and one of 65536; any shape, which the result has too.
+    """
     flat = np.ascontiguousarray(index).reshape(1, -1)
     return np.asarray(cv2.LUT(flat, table)).reshape(index.shape) if index.size else table[index]
 
@@ -104,7 +107,7 @@ def _parts(length: int) -> Iterator[slice]:
 
 def _lab(rgb: U8) -> F32:
     """CIELAB of one row of pixels (1xNx3)."""
-    red, green, blue = (np.asarray(plane, np.float32) for plane in cv2.split(_looked_up(rgb, _linear_table())))
+    red, green, blue = (np.asarray(plane, np.float32) for plane in cv2.split(looked_up(rgb, _linear_table())))
     x, y, z = (_lab_curve(row[0] * red + row[1] * green + row[2] * blue) for row in _RGB_TO_RELATIVE_XYZ)
     planes = [np.float32(116) * y - np.float32(16), np.float32(500) * (x - y), np.float32(200) * (y - z)]
     return np.asarray(cv2.merge(planes), np.float32)
@@ -116,6 +119,18 @@ def _lab_curve(ratio: F32) -> F32:
     if low.any():
         np.copyto(curve, ratio * _LAB_SLOPE + _LAB_OFFSET, where=low)
     return curve
+
+
+def lengths(vectors: NDArray[Any]) -> NDArray[Any]:
+    """Euclidean lengths along the last axis: (..., C) to (...), same type. The bits of numpy.linalg.norm, faster.
+
+    vectors: float32 or float64; C: 2 to 4. Of a difference of two Lab pictures: their distance (CIE76).
+    """
+    planes = [np.ascontiguousarray(vectors[..., channel]) for channel in range(vectors.shape[-1])]
+    total = planes[0] * planes[0]
+    for plane in planes[1:]:
+        total += plane * plane
+    return np.sqrt(total)
 
 
 def delta_e_2000(lab1: NDArray[Any], lab2: NDArray[Any]) -> NDArray[Any]:

@@ -8,6 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from resources.imaging.colour import looked_up
+
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
 
@@ -31,7 +33,7 @@ def levels_of(linear: F32) -> F32:
     """sRGB levels, 0 to 255 and unrounded, of linear light (clipped to 0 to 1); any shape."""
     steps = np.multiply(linear, _LUT_STEPS, dtype=np.float32)
     np.clip(steps, 0, _LUT_STEPS, out=steps)
-    return np.asarray(_SRGB_LEVELS[steps.astype(np.uint16)])
+    return looked_up(steps.astype(np.uint16), _SRGB_LEVELS)
 
 
 def add_grain(levels: F32, rng: np.random.Generator, grain: float) -> U8:

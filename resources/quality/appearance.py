@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from resources.imaging.colour import delta_e_2000, rgb_to_lab
+from resources.imaging.colour import delta_e_2000, lengths, rgb_to_lab
 from resources.quality.registration import Aligned
 
 U8 = NDArray[np.uint8]
@@ -59,8 +59,8 @@ def compare(pair: Aligned) -> Appearance:
     return Appearance(
         worst_block_ssim=float(_block_mean(ssim, mask, _BLOCK * pair.side, _STRUCTURE_COVER).min()),
         small_block_ssim=float(_block_mean(ssim, mask, _SMALL * pair.side, _STRUCTURE_COVER).min()),
-        ab_shift=float(np.median(np.linalg.norm(shift[inside], axis=1))),
-        block_ab_shift=float(np.linalg.norm(block_shift, axis=1).max()),
+        ab_shift=float(np.median(lengths(shift[inside]))),
+        block_ab_shift=float(lengths(block_shift).max()),
         delta_e_mean=float(difference[inside].mean()),
         delta_e_block=float(_block_mean(difference, mask, _BLOCK * pair.side, _COLOUR_COVER).max()),
         delta_e_small_block=float(_block_mean(difference, mask, _SMALL * pair.side, _SMALL_COVER).max()),
@@ -148,7 +148,7 @@ def _unexplained(pair: Aligned, inside: Mask) -> float:
     covered = (pair.alpha > 127) & ~inside
     excess = np.zeros(covered.shape, np.float32)
     off = covered & (nearest != shown).any(axis=2)
-    excess[off] = np.linalg.norm(rgb_to_lab(shown[off][None])[0] - rgb_to_lab(nearest[off][None])[0], axis=1)
+    excess[off] = lengths(rgb_to_lab(shown[off]) - rgb_to_lab(nearest[off]))
     return float(_block_mean(excess, covered.astype(np.float32), _SMALL * pair.side, _THIN_COVER).max())
 
 

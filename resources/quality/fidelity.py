@@ -45,13 +45,15 @@ def judge(
     backdrop: U8 | None = None,
     harmony: Harmony | None = None,
     witnesses: Sequence[Witness] = (),
+    layer: U8 | None = None,
 ) -> Verdict:
     """Say whether the product of a photo is still the same in a final picture.
 
     original_rgb: HxWx3 uint8 (with a placement: the cut-out's own colours). matte_alpha: HxW uint8. final_rgb: any
     size. placement: where the cut-out was put, or None to find it. backdrop: the final picture's scene without the
     product, if known; growth of the product is then measured against it. harmony: what was done to the colours of a
-    product that was put down by us; beside that and the ring of light no pixel may differ. witnesses: heard too. The
+    product that was put down by us; beside that and the ring of light no pixel may differ. witnesses: heard too.
+    layer: the product where a placement puts it (HxWx4 uint8, of the final's size), if it is at hand already. The
     score is 0 to 1, at least 0.5 exactly when accepted.
     ValueError if photo and matte differ in size, or a known placement does not touch the picture.
     """
@@ -61,8 +63,13 @@ def judge(
     if not matte_alpha.any():
         return _unjudged("no_product", "The matte is empty: there is no product to compare.", _HINT_MATTE)
     if placement is not None:
-        done = harmony or UNTOUCHED
-        return _judge_placed(original_rgb, matte_alpha, final_rgb, placement, limits, backdrop, done, witnesses)
+        if layer is None:
+            layer = _layer(original_rgb, matte_alpha, final_rgb, placement)
+        if not layer[..., 3].any():
+            size = f"{final_rgb.shape[1]}x{final_rgb.shape[0]}"
+            raise ValueError(f"placement {placement} lies outside the picture of {size}")
+        sight = Sight(original_rgb, matte_alpha, final_rgb, _as_found(matte_alpha, placement))
+        return _judge_placed(layer, sight, limits, backdrop, harmony or UNTOUCHED, witnesses)
     return _judge_found(original_rgb, matte_alpha, final_rgb, limits, backdrop, witnesses)
 
 
@@ -72,8 +79,7 @@ def aligned_pair(original_rgb: U8, matte_alpha: U8, final_rgb: U8, placement: Pl
     Arguments as in `judge`.
     """
     if placement is not None:
-        product = scaled_product(np.dstack([original_rgb, matte_alpha]), placement.scale)
-        return _placed_pair(on_canvas(product, placement, final_rgb.shape[1::-1]), final_rgb)
+        return _placed_pair(_layer(original_rgb, matte_alpha, final_rgb, placement), final_rgb)
     found = register(original_rgb, matte_alpha, final_rgb) if matte_alpha.any() else None
     if not isinstance(found, Registration):
         return None
@@ -83,31 +89,31 @@ def aligned_pair(original_rgb: U8, matte_alpha: U8, final_rgb: U8, placement: Pl
 # ---- the two routes
 
 
+def _layer(rgb: U8, alpha: U8, final: U8, placement: Placement) -> U8:
+    product = scaled_product(np.dstack([rgb, alpha]), placement.scale)
+    return on_canvas(product, placement, final.shape[1::-1])
+
+
 def _judge_placed(
-    rgb: U8,
-    alpha: U8,
-    final: U8,
-    placement: Placement,
+    layer: U8,
+    sight: Sight,
     limits: FidelityThresholds,
     backdrop: U8 | None,
     harmony: Harmony,
     witnesses: Sequence[Witness],
 ) -> Verdict:
-    product = scaled_product(np.dstack([rgb, alpha]), placement.scale)
-    layer = on_canvas(product, placement, final.shape[1::-1])
+    final = sight.final
     solid = layer[..., 3] == 255
-    if not layer[..., 3].any():
-        raise ValueError(f"placement {placement} lies outside the picture of {final.shape[1]}x{final.shape[0]}")
     if np.count_nonzero(solid) < MIN_PIXELS:
         return _unjudged("solid_pixels", *_TOO_THIN, value=float(np.count_nonzero(solid)))
     kept = beyond_ring(solid, harmony.ring)
-    changed = float(np.any(as_harmonised(layer, harmony) != final, axis=2)[kept].mean())
+    changed = float((as_harmonised(layer, harmony)[kept] != final[kept]).any(axis=1).mean())
     pair = _placed_pair(layer, final)
     same = changed == 0 and harmony == UNTOUCHED
     values = {"exact_pixels": changed, **asdict(Appearance() if same else compare(pair))}
     values |= growth(pair, _placed_pair(layer, backdrop).shown if backdrop is not None else None)
     own_limits = limits if harmony == UNTOUCHED else _harmonised(limits)
-    said = _heard(witnesses, Sight(rgb, alpha, final, _as_found(alpha, placement)))
+    said = _heard(witnesses, sight)
     facts = [measure("edge_halo", values["edge_halo"])]
     return verdict_on([*findings(values, own_limits, _known_scene(backdrop)), *said], facts)
 

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from resources.imaging.colour import rgb_to_lab
+from resources.imaging.colour import lengths, rgb_to_lab
 from resources.quality.appearance import OPAQUE
 from resources.quality.registration import Aligned
 
@@ -90,7 +90,7 @@ def _foreign(shown: F32, scene: F32) -> Mask:
     """Where a picture differs from the scene in a way that no shadow makes: lighter, or of another hue."""
     lighter = shown[..., 0] - scene[..., 0] > 8
     share = np.clip((shown[..., 0] + 16) / (scene[..., 0] + 16), 0, 1)[..., None]
-    hue = np.linalg.norm(shown[..., 1:] - scene[..., 1:] * share, axis=2) > 12
+    hue = lengths(shown[..., 1:] - scene[..., 1:] * share) > 12
     return lighter | hue
 
 
@@ -108,7 +108,7 @@ def _grown_guess(pair: Aligned) -> float:
     beyond = distance >= _NEAR * pair.side
     shown = rgb_to_lab(cv2.GaussianBlur(pair.shown, (0, 0), max(0.6, pair.side / 640)))
     scene = _background_guess(shown, distance, pair.side)
-    apart = (ring | beyond) & (np.linalg.norm(shown - scene, axis=2) > 13) & ~_shaded(shown, scene)
+    apart = (ring | beyond) & (lengths(shown - scene) > 13) & ~_shaded(shown, scene)
     edges = _edge_strength(shown, pair.side)
     least = 0.003 * float((pair.alpha > 127).sum())
     near = [part for part in _parts(apart & ring, least, pair.side) if part.sharp(edges, distance)]
@@ -130,7 +130,7 @@ def _grown_guess(pair: Aligned) -> float:
 def _shaded(shown: F32, scene: F32) -> Mask:
     """Where a picture is the scene with less light, as a cast shadow leaves it: darker, but not black, of one hue."""
     share = (shown[..., 0] + 16) / (scene[..., 0] + 16)
-    hue = np.linalg.norm(shown[..., 1:] - scene[..., 1:] * np.clip(share, 0, 1)[..., None], axis=2)
+    hue = lengths(shown[..., 1:] - scene[..., 1:] * np.clip(share, 0, 1)[..., None])
     return (share < 1) & (share > _DEEPEST_SHADOW) & (hue < 9)
 
 
@@ -187,7 +187,7 @@ def _seamless(shown: F32, pair: Aligned) -> Mask:
         return np.zeros(inside.shape, bool)
     colours = np.zeros((int(labels.max()) + 1, 3), np.float32)
     colours[labels[inside]] = shown[inside]
-    return np.linalg.norm(shown - colours[labels], axis=2) < _SEAM
+    return lengths(shown - colours[labels]) < _SEAM
 
 
 def _hangs_on(part: _Part, distance: F32, side: float) -> bool:
@@ -252,7 +252,7 @@ def edge_halo(profiles: F32) -> float:
     along = outside - inside
     length = np.maximum((along**2).sum(axis=1), 1e-6)[:, None]
     share = np.clip(((ring - inside[:, None]) * along[:, None]).sum(axis=2) / length, 0, 1)
-    stray = np.linalg.norm(ring - inside[:, None] - share[..., None] * along[:, None], axis=2)
+    stray = lengths(ring - inside[:, None] - share[..., None] * along[:, None])
     return float(stray.max(axis=1).mean())
 
 
@@ -263,7 +263,7 @@ def outline_moved(profiles: F32) -> float:
     """
     if len(profiles) < _LEAST_PROFILES:
         return 0.0
-    steps = np.linalg.norm(profiles[:, 2:] - profiles[:, :-2], axis=2) / 2  # from offset 1 - _INWARDS on
+    steps = lengths(profiles[:, 2:] - profiles[:, :-2]) / 2  # from offset 1 - _INWARDS on
     middle = steps[:, 1:-1]
     # A peak, not the slope of the outline's own edge.
     edge = (middle > _CLEAR_EDGE) & (middle >= steps[:, :-2]) & (middle >= steps[:, 2:])
@@ -283,7 +283,7 @@ def _profiles(pair: Aligned) -> F32:
     signed = np.where(solid > 0, 0.5 - inside, outside - 0.5).astype(np.float32)
     smooth = cv2.GaussianBlur(signed, (0, 0), 2)
     across = np.stack([cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1)], axis=2)
-    across /= np.linalg.norm(across, axis=2, keepdims=True) + 1e-6
+    across /= lengths(across)[..., None] + 1e-6
     ys, xs = np.nonzero((np.abs(signed) < 1) & (solid > 0))
     chosen = np.linspace(0, len(ys) - 1, min(_PROFILES, len(ys))).astype(np.intp)
     ys, xs = ys[chosen], xs[chosen]

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from resources.imaging.colour import rgb_to_lab
+from resources.imaging.colour import lengths, rgb_to_lab
 from resources.scenes.engine import Box, Candidate, product_box
 from resources.scenes.plate import load_plates
 from resources.scenes.templates import SceneTemplate, rgb_of
@@ -187,7 +187,7 @@ def _palette(lab: F32, alpha: U8, template: SceneTemplate) -> float:
     around = lab[alpha < 8][::7]
     if around.size == 0:
         return 0.0
-    distance = np.linalg.norm(around[:, None] - wanted[None], axis=2).min(axis=1)
+    distance = np.min([lengths(around - colour) for colour in wanted], axis=0)
     return 1 - float(np.mean(np.minimum(distance, 40))) / 40
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -187,11 +188,10 @@ def scene_seed(*parts: str | int) -> int:
 
 def product_box(alpha: U8) -> Box:
     """The box of alpha > 0; ValueError if the cut-out is empty."""
-    rows = np.flatnonzero(alpha.any(axis=1))
-    columns = np.flatnonzero(alpha.any(axis=0))
-    if rows.size == 0:
+    left, top, width, height = cv2.boundingRect(np.ascontiguousarray(alpha))
+    if width == 0:
         raise ValueError("the cut-out is empty: no pixel has alpha above 0")
-    return Box(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
+    return Box(left, top, left + width, top + height)
 
 
 def scaled_size(box: Box, scale: float) -> tuple[int, int]:
