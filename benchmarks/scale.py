@@ -189,6 +189,7 @@ def deployed(shop: Shop, database: str, runs: int) -> Iterator[Deployment]:
         return
     from benchmarks.postgres import postgres
 
+    shop.folder.chmod(0o711)  # the server does not run as root, and has to get to its own folder
     with postgres(shop.folder / "postgres") as server:
         os.environ.update(server.variables)  # this process looks into the database, too
         settings = _dagster_yaml(runs, int(server.variables["DAGSTER_PG_PORT"]))
