@@ -27,17 +27,20 @@ from resources.matting.grabcut import cut_salient, frame_level, lab_picture, ots
 from resources.matting.neural import firmness, likely
 from resources.matting.onnx_saliency import Answer, OnnxDetector
 from resources.matting.saliency import stretch, to_lab
-from resources.matting.shapes import overlap, resize_mask, tidy
+from resources.matting.shapes import overlap, tidy
 from resources.matting.survey import Found, Survey
 
 Mask = NDArray[np.bool_]
 
-_REVISION = "2"
+_REVISION = "3"
 _SIDE_OF_PROPOSAL = 512
 # Votes need no detail: at this size a GrabCut takes a fiftieth of a second.
 _SIDE_OF_VOTES = 160
 # An outline that colours draw is nearer to the product's than the net's own, unless they differ by more than this.
 _CLOSE = 0.93
+# What the net is less sure of, so far inside (share of the long side), may be a gap, the table behind a handle: there
+# colours decide. No more than this share of a product is taken for gaps.
+_SURE, _INSIDE, _MOST_OPENED = 0.9, 0.015, 0.15
 # A flood that overlaps the net's answer by this much says the same: no other vote is needed.
 _CONFIRMED = 0.9
 # The classical engine is asked where nothing overlaps the net's answer by this much, the answer drawn again overlaps
@@ -109,14 +112,27 @@ def _asked_again(survey: Survey, proposal: Mask, ours: Found) -> list[Found]:
 
 
 def _by_net(survey: Survey, proposal: Mask, answer: Answer, others: Sequence[Found]) -> Found:
-    """The net's answer with its outline drawn again by colours, where that stays close to what the net said."""
+    """The net's answer with its outline drawn again by colours, where that stays close to what the net said.
+
+    What it is not sure of inside may turn out to be a gap, and that says nothing against the outline.
+    """
     agreement = max((survey.overlap(proposal, other.mask) for other in others), default=0.0)
-    outlined = survey.outlined(proposal)
-    redrawn = overlap(outlined, resize_mask(proposal, (outlined.shape[1], outlined.shape[0])))
-    mask = outlined if redrawn >= _CLOSE else proposal
+    gaps = _gaps(proposal, answer)
+    outlined = survey.outlined(proposal, gaps)
+    redrawn = overlap(outlined | gaps, proposal | gaps)
+    opened = int((gaps & ~outlined).sum()) / max(1, int(proposal.sum()))
+    mask = outlined if redrawn >= _CLOSE and opened <= _MOST_OPENED else proposal
     more = {"unexplained": survey.unexplained(mask)} if survey.on_plain_ground else {}
     steadiness = min(firmness(answer.saliency), redrawn)
     return survey.found("cutnet", mask, agreement, steadiness=steadiness, doubt=1 - answer.sure, **more)
+
+
+def _gaps(proposal: Mask, answer: Answer) -> Mask:
+    """What may be gaps: well inside of what the net found, but not surely product; of the proposal's shape."""
+    reach = 2 * round(_INSIDE * max(proposal.shape)) + 1
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))
+    inside = cv2.erode(proposal.astype(np.uint8), kernel) > 0
+    return inside & (cv2.resize(answer.saliency, proposal.shape[::-1], interpolation=cv2.INTER_LINEAR) < _SURE)
 
 
 def _floods(survey: Survey, proposal: Mask) -> list[Found]:

@@ -64,13 +64,17 @@ def cut_salient(picture: Picture, saliency: Field, level: float) -> Mask:
     return _cut(picture, seeds, _ROUNDS)
 
 
-def redraw(picture: Picture, mask: Mask, margin: int) -> Mask:
-    """Draw the outline of a mask again, at most `margin` px from where it was; HxW bool."""
+def redraw(picture: Picture, mask: Mask, margin: int, unsure: Mask | None = None) -> Mask:
+    """Draw the outline of a mask again, at most `margin` px from where it was; HxW bool.
+
+    unsure: where colours may decide as well, however far inside: what may be a gap. HxW bool.
+    """
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * margin + 1, 2 * margin + 1))
     solid = mask.astype(np.uint8)
     seeds = np.where(mask, np.uint8(cv2.GC_PR_FGD), np.uint8(cv2.GC_PR_BGD))
     seeds[cv2.dilate(solid, kernel) == 0] = cv2.GC_BGD
-    seeds[cv2.erode(solid, kernel) > 0] = cv2.GC_FGD
+    inside = cv2.erode(solid, kernel) > 0
+    seeds[inside if unsure is None else inside & ~unsure] = cv2.GC_FGD
     return _cut(picture, seeds, _ROUNDS_OF_REPAIR)
 
 

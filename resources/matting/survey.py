@@ -157,12 +157,13 @@ class Survey:
         near = cv2.dilate(taken.astype(np.uint8), np.ones((9, 9), np.uint8)) > 0
         return float(((self.distance > _STANDS_OUT) & ~near).sum() / max(1, int(taken.sum())))
 
-    def outlined(self, mask: Mask) -> Mask:
-        """The outline drawn again on a larger copy."""
+    def outlined(self, mask: Mask, unsure: Mask | None = None) -> Mask:
+        """The outline drawn again on a larger copy. unsure: what inside of it may be a gap, at any size."""
         larger = levelled(self._larger)
         margin = max(3, round(0.015 * max(larger.shape)))
         grown = resize_mask(mask, (larger.shape[1], larger.shape[0]))
-        return tidy(redraw(lab_picture(to_lab(larger)), grown, margin))
+        gaps = None if unsure is None else resize_mask(unsure, (larger.shape[1], larger.shape[0]))
+        return tidy(redraw(lab_picture(to_lab(larger)), grown, margin, gaps))
 
     def with_shadow_off(self, considered: list[Found]) -> list[Found]:
         """The same, and the first of them also without its cast shadow: before it, unless only it is accepted."""

@@ -74,6 +74,19 @@ def test_a_flood_that_the_net_contradicts_is_not_accepted():
     assert names & {"flood", "shadeless_flood"}  # both are there for a person to choose from
 
 
+@pytest.mark.parametrize("ground", ["plain", "busy"])
+def test_where_the_net_is_not_sure_of_a_gap_colours_decide(ground):
+    """The table behind a handle is no product; a label in the table's colour is, if the net is sure of it."""
+    middle = disc(radius=0.08)
+    photo = photo_of(disc() & ~middle) if ground == "plain" else busy(disc() & ~middle)
+    gap = cut(Says(np.where(middle, 0.7, disc())), photo)
+    label = cut(Says(disc()), photo)
+    inside = disc(radius=0.06)
+    assert (gap.alpha[inside] < 30).mean() > 0.95
+    assert (label.alpha[inside] > 225).mean() > 0.95
+    assert iou(gap.alpha, disc() & ~middle) > 0.94
+
+
 def test_where_no_flood_is_possible_the_net_s_answer_is_taken():
     matte = cut(Says(disc()), busy(disc()))
     assert matte.notes == ("route_cutnet",)
