@@ -19,8 +19,8 @@ _GROUNDS = ("white", "grey", "coloured", "gradient")
 _SEED = 9
 
 
-def sku_name(number: int) -> str:
-    """Names sort as they are numbered."""
+def numbered(number: int) -> str:
+    """A SKU's name; names sort as they are numbered."""
     return f"s{number:05d}"
 
 
@@ -28,15 +28,15 @@ def realistic_shop(root: Path, count: int, megapixels: float = 1.0) -> list[str]
     """A catalog of products of the project's own sprites on plain grounds, square JPEGs; the names of its SKUs."""
     sprites = load_sprites()
     for number in _new(root, count):
-        _write_realistic(root, sku_name(number), number, sprites, megapixels)
-    return [sku_name(number) for number in range(count)]
+        _write_realistic(root, numbered(number), number, sprites, megapixels)
+    return [numbered(number) for number in range(count)]
 
 
 def plain_shop(root: Path, count: int, side: int = 256) -> list[str]:
     """A catalog of ovals that come with their own alpha, so that making pictures costs next to nothing."""
     for number in _new(root, count):
-        _write_plain(root, sku_name(number), number, side)
-    return [sku_name(number) for number in range(count)]
+        _write_plain(root, numbered(number), number, side)
+    return [numbered(number) for number in range(count)]
 
 
 def replace_photos(root: Path, skus: Sequence[str], share: float, *, plain: bool, megapixels: float = 1.0) -> int:

@@ -154,7 +154,7 @@ class RunContext:
     """Everything a stage may use. force: make again what is up to date. retry: make a new attempt.
 
     period: the campaign's rotation period that this run belongs to, '' without rotation. run: its id, for the books.
-    halted: lines for which nothing new may be made in this run, and why.
+    halted: lines for which nothing new may be made in this run, and why. looks_again: see `looking`.
     To be closed at the end: that settles what was spent.
     """
 
@@ -166,6 +166,7 @@ class RunContext:
     period: str = ""
     run: str = field(default_factory=lambda: uuid4().hex)
     halted: dict[str, Rejection] = field(default_factory=dict)
+    looks_again: bool = False
     decoding: DecodingBudget = field(default_factory=DecodingBudget)
     breakers: Breakers = field(default_factory=Breakers)
     _budgets: dict[str, Budget] = field(default_factory=dict)
@@ -196,6 +197,7 @@ class RunContext:
         """The same run, in which nothing is made that is up to date: for another look at what was just made."""
         other = copy(self)
         other.force = other.retry = False
+        other.looks_again = True
         return other
 
     @cached_property

@@ -41,8 +41,8 @@ class RawPhoto(Stage):
         return [self._take_in(sku) for sku in skus]
 
     def _take_in(self, sku: str) -> StageResult:
-        upload = self.context.upload_of(sku)
         shelf = product_shelf(self.context.store, self.asset, sku)
+        upload = self._upload(sku, shelf)
         if upload is None:
             if shelf.records():
                 self._retire(sku)
@@ -51,6 +51,14 @@ class RawPhoto(Stage):
         if upload.problems:
             return self._refuse(upload, shelf)
         return self._take_in_views(upload, shelf)
+
+    def _upload(self, sku: str, shelf: Shelf) -> SkuUploads | None:
+        """What is uploaded of a SKU: as it was listed where that is on record already, else as it lies there now."""
+        listed = self.context.uploads.skus.get(sku)
+        known = {record.name: record.inputs.get("token") for record in shelf.records()}
+        if listed is not None and listed.tokens() == known and not (self.context.force or self.context.looks_again):
+            return listed
+        return self.context.upload_of(sku)
 
     def _refuse(self, upload: SkuUploads, shelf: Shelf) -> StageResult:
         """An upload that cannot be used as a whole. Recorded like a view, so that it can be retired when it is gone."""
