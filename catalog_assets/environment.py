@@ -7,13 +7,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from catalog_assets.batches import MINUTES, campaign_batch, product_batch
 from resources.gpu import LEAST_GB, MOST_GB, OFFLOADS, PRECISIONS
 from resources.torch_runtime import WANTED
 
 _SAID = {"": False, "no": False, "false": False, "0": False, "yes": True, "true": True, "1": True}
-
-PRODUCT_BATCH = 64
-CAMPAIGN_BATCH = 48
 
 
 class EnvironmentSettingError(ValueError):
@@ -24,8 +22,9 @@ class EnvironmentSettingError(ValueError):
 class Environment:
     """The settings that must be known before any store is opened.
 
-    Batches are SKUs a run, and decide how Dagster cuts a back-fill into runs. They must differ: lines of the
-    same size share a run, and then one bad SKU stops its whole batch downstream.
+    Batches are SKUs a run, and decide how Dagster cuts a back-fill into runs: about run_minutes each on the engines in
+    use, if nothing else is said. They must differ: lines of the same size share a run, and then one bad SKU stops its
+    whole batch downstream.
     """
 
     root: str = "catalog"
@@ -50,8 +49,9 @@ class Environment:
     c2pa_key: str = ""
     hub: str = "https://huggingface.co"
     hub_token: str = field(default="", repr=False)
-    product_batch: int = PRODUCT_BATCH
-    campaign_batch: int = CAMPAIGN_BATCH
+    run_minutes: float = MINUTES
+    product_batch: int = product_batch("embedded")
+    campaign_batch: int = campaign_batch("embedded", "studio")
     owners: tuple[str, ...] = field(default=("team:catalog",))
 
     def __post_init__(self) -> None:
@@ -70,18 +70,21 @@ class Environment:
 def read_environment(variables: Mapping[str, str] | None = None) -> Environment:
     """Read CATALOG_* variables, and HF_ENDPOINT and HF_TOKEN (downloads of weights). Raises EnvironmentSettingError."""
     found = os.environ if variables is None else variables
+    profile = found.get("CATALOG_PROFILE") or "embedded"
+    scenes = found.get("CATALOG_SCENE_ENGINE", "")
+    minutes = _number(found, "CATALOG_RUN_MINUTES", "minutes", 1, 240) or MINUTES
     return Environment(
         root=found.get("CATALOG_ROOT") or "catalog",
-        profile=found.get("CATALOG_PROFILE") or "embedded",
+        profile=profile,
         matting=found.get("CATALOG_MATTING_ENGINE", ""),
-        scenes=found.get("CATALOG_SCENE_ENGINE", ""),
+        scenes=scenes,
         ranking=found.get("CATALOG_RANKING_ENGINE", ""),
         witnesses=found.get("CATALOG_JUDGE_WITNESSES", ""),
         upscaling=found.get("CATALOG_UPSCALING_ENGINE", ""),
         captioning=found.get("CATALOG_CAPTIONING_ENGINE", ""),
         device=_one_of(found, "CATALOG_DEVICE", ("", *WANTED)),
         precision=_one_of(found, "CATALOG_PRECISION", ("", *PRECISIONS)) or "auto",
-        gpu_memory_gb=_gigabytes(found, "CATALOG_GPU_MEMORY_GB"),
+        gpu_memory_gb=_number(found, "CATALOG_GPU_MEMORY_GB", "GiB", LEAST_GB, MOST_GB),
         compile=_yes(found, "CATALOG_COMPILE"),
         offload=_one_of(found, "CATALOG_OFFLOAD", ("", *OFFLOADS)) or "none",
         relight=_yes(found, "CATALOG_RELIGHT"),
@@ -93,8 +96,9 @@ def read_environment(variables: Mapping[str, str] | None = None) -> Environment:
         c2pa_key=found.get("CATALOG_C2PA_KEY", ""),
         hub=found.get("HF_ENDPOINT") or "https://huggingface.co",
         hub_token=found.get("HF_TOKEN", ""),
-        product_batch=_batch(found, "CATALOG_PRODUCT_BATCH", PRODUCT_BATCH),
-        campaign_batch=_batch(found, "CATALOG_CAMPAIGN_BATCH", CAMPAIGN_BATCH),
+        run_minutes=minutes,
+        product_batch=_batch(found, "CATALOG_PRODUCT_BATCH", product_batch(profile, minutes)),
+        campaign_batch=_batch(found, "CATALOG_CAMPAIGN_BATCH", campaign_batch(profile, scenes, minutes)),
         owners=_listed(found.get("CATALOG_OWNERS", "team:catalog")),
     )
 
@@ -117,12 +121,12 @@ def _yes(found: Mapping[str, str], name: str) -> bool:
     return _SAID[value]
 
 
-def _gigabytes(found: Mapping[str, str], name: str) -> float | None:
+def _number(found: Mapping[str, str], name: str, unit: str, least: float, most: float) -> float | None:
     text = found.get(name, "")
     if not text:
         return None
-    if not re.fullmatch(r"[0-9]{1,4}(\.[0-9]{1,3})?", text) or not LEAST_GB <= float(text) <= MOST_GB:
-        raise EnvironmentSettingError(f"{name}: {text!r} found, {LEAST_GB:g} to {MOST_GB:g} (GiB) expected")
+    if not re.fullmatch(r"[0-9]{1,4}(\.[0-9]{1,3})?", text) or not least <= float(text) <= most:
+        raise EnvironmentSettingError(f"{name}: {text!r} found, {least:g} to {most:g} ({unit}) expected")
     return float(text)
 
 

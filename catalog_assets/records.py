@@ -17,7 +17,8 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
-from resources.store import CatalogStore, Entry, NotFound
+from resources.names import display
+from resources.store import CatalogStore, Entry, NotFound, StoreError, content_hash
 from resources.verdicts import Rejection, Verdict
 
 log = logging.getLogger("catalog.records")
@@ -133,6 +134,20 @@ class VanishedError(NotFound):
     def __init__(self, key: str, message: str = "") -> None:
         super().__init__(key, message)
         self.retryable = True
+
+
+class DamagedError(StoreError, ValueError):
+    """The bytes of a file are not those that a record names: damaged on its disk, or changed by somebody."""
+
+    def __init__(self, ref: FileRef, found: str) -> None:
+        super().__init__(
+            "damaged_file",
+            f"{display(ref.key)} is damaged: content {found[:16]} found, {ref.sha256[:16]} expected.",
+            "It was taken away: run the SKU again with `catalog refresh`, and it is made again. If there are more, "
+            "`catalog verify` finds them; have the disk looked at.",
+        )
+        self.args = (ref, found)  # what a copy in another process is made from
+        self.ref = ref
 
 
 class Shelf:
@@ -330,15 +345,26 @@ def made_from(record: Record, photo: Record) -> bool:
 
 
 def read_file(store: CatalogStore, ref: FileRef) -> bytes:
-    """The bytes a record names. Raises VanishedError if missing, ValueError if they are not what was recorded."""
+    """The bytes a record names. Raises VanishedError if missing, DamagedError if they are not what was recorded."""
     try:
         data = store.read(ref.key)
     except NotFound:
         raise VanishedError(ref.key) from None
-    found = hashlib.sha256(data).hexdigest()
+    found = content_hash(data)
     if found != ref.sha256:
-        raise ValueError(f"{ref.key}: content {found[:16]} found, {ref.sha256[:16]} expected; run it again")
+        raise DamagedError(ref, found)
     return data
+
+
+def remove_damaged(store: CatalogStore, ref: FileRef) -> bool:
+    """Take a damaged file away, so that the next run misses it and makes it again; whether it went.
+
+    A whole one that somebody has put there since stays.
+    """
+    entry = store.stat(ref.key)
+    if entry is None or content_hash(store.read(ref.key)) == ref.sha256:
+        return False
+    return store.delete_older(ref.key, math.nextafter(entry.modified, math.inf))
 
 
 def renew_file(store: CatalogStore, ref: FileRef) -> None:

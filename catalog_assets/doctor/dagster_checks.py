@@ -10,6 +10,7 @@ import dagster as dg
 import yaml
 
 from catalog_assets.doctor.findings import Deployment, Finding, listed, without_secrets
+from catalog_assets.doctor.run_pace import pace
 from catalog_assets.instance import uses_postgres
 from catalog_assets.line_assets import GPU_POOL
 from resources.gpu_lock import visible_gpus
@@ -57,6 +58,7 @@ def dagster_checks(deployment: Deployment) -> Iterator[Finding]:
         yield from _size(deployment, opened, postgres=postgres)
         yield from _daemons(deployment, opened)
         yield from _pools(deployment, opened)
+        yield from pace(deployment, opened)
 
 
 def _open(deployment: Deployment, *, postgres: bool) -> dg.DagsterInstance:

@@ -173,6 +173,7 @@ def test_a_wrong_environment_is_one_line(filled: Path, own_process_state: pytest
         patch.setenv("CATALOG_PRODUCT_BATCH", "many")
         assert_could_not_run(catalog("status", "--root", filled), "CATALOG_PRODUCT_BATCH", "'many'")
         patch.setenv("CATALOG_PRODUCT_BATCH", "48")
+        patch.setenv("CATALOG_CAMPAIGN_BATCH", "48")
         assert_could_not_run(catalog("refresh", "--root", filled), "CATALOG_CAMPAIGN_BATCH")
     with own_process_state.context() as patch:
         patch.setenv("CATALOG_PROFILE", "huge")

@@ -7,8 +7,9 @@ import os
 import shutil
 import sqlite3
 import time
+import uuid
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,7 +23,7 @@ from catalog_assets.doctor.examination import examine
 from catalog_assets.doctor.findings import Check, Deployment, Finding, without_secrets
 from catalog_assets.environment import Environment
 from catalog_assets.instance import open_instance
-from catalog_assets.partitions import register
+from catalog_assets.partitions import RANGE_END, RANGE_START, register
 from resources.store import LocalStore, S3Store
 from tests.catalog_assets.command_line import catalog
 from tests.catalogs import make_catalog
@@ -94,6 +95,7 @@ def test_a_wrong_variable_is_a_finding_and_nothing_else_is_looked_at(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CATALOG_PRODUCT_BATCH", "48")
+    monkeypatch.setenv("CATALOG_CAMPAIGN_BATCH", "48")
     result = catalog("doctor", "--root", root, "--json")
     assert result.exit_code == 1
     [only] = json.loads(result.stdout)["findings"]
@@ -299,6 +301,44 @@ def test_more_than_sqlite_is_made_for(used: Home, monkeypatch: pytest.MonkeyPatc
     said = found(dagster_checks, deployment(used.root))
     assert said["runs at once"].found == "8 runs at once write to SQLite, which locks."
     assert said["SQLite"].level == "warning"
+
+
+def ended_run(instance: dg.DagsterInstance, assets: list[list[str]], seconds: float, tags: dict[str, int]) -> None:
+    """A range run that took so long, as Dagster remembers it; tags: its counts."""
+    run = dg.DagsterRun(
+        job_name="batch",
+        run_id=str(uuid.uuid4()),
+        tags={RANGE_START: "mug", RANGE_END: "mug", **{f"catalog/{name}": str(count) for name, count in tags.items()}},
+        asset_selection=frozenset(dg.AssetKey(path) for path in assets),
+    )
+    instance.run_storage.add_run(run)
+    at = datetime.now(UTC)
+    for kind, after in ((dg.DagsterEventType.RUN_START, 0.0), (dg.DagsterEventType.RUN_SUCCESS, seconds)):
+        event = dg.DagsterEvent(event_type_value=kind.value, job_name="batch")
+        instance.run_storage.handle_run_event(run.run_id, event, at + timedelta(seconds=after))
+
+
+def test_runs_that_take_much_longer_than_wanted(used: Home) -> None:
+    with open_instance(str(used.root)) as instance:
+        ended_run(instance, [["raw_photo"], ["mask"], ["cutout"]], 40, {"made": 30, "review": 10})
+        ended_run(instance, [["evergreen", "scene_variants"]], 1200, {"made": 20})
+        ended_run(instance, [["evergreen", "scene_variants"]], 5, {"up_to_date": 300, "made": 3})
+    said = found(dagster_checks, deployment(used.root))
+    assert said["product line"] == Finding(
+        "product line", "ok", "1.0 s a SKU, so that a batch of 400 takes 7 minutes; wanted: 10."
+    )
+    assert said["campaign lines"] == Finding(
+        "campaign lines",
+        "warning",
+        "60.0 s a SKU, so that a batch of 300 takes 300 minutes; wanted: 10.",
+        "Set CATALOG_CAMPAIGN_BATCH to about 10.",
+    )
+
+
+def test_the_pace_of_a_few_skus_says_nothing(used: Home) -> None:
+    with open_instance(str(used.root)) as instance:
+        ended_run(instance, [["raw_photo"]], 3600, {"made": 3})
+    assert "product line" not in found(dagster_checks, deployment(used.root))
 
 
 def test_tables_of_another_version(used: Home) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from catalog_assets.batches import FEWEST, MOST
 from catalog_assets.environment import Environment, EnvironmentSettingError, read_environment
 from catalog_assets.settings import PublishSettings, Settings, SettingsError, adjusted, load_settings
 from resources.imaging.correction import GENTLE, OFF, CorrectionLimits
@@ -118,7 +119,7 @@ def test_equal_batch_sizes_are_refused() -> None:
     with pytest.raises(EnvironmentSettingError, match="must differ"):
         Environment(product_batch=32, campaign_batch=32)
     with pytest.raises(EnvironmentSettingError, match="must differ"):
-        read_environment({"CATALOG_PRODUCT_BATCH": "48"})
+        read_environment({"CATALOG_PRODUCT_BATCH": "300"})
 
 
 def test_the_environment_is_read_and_checked() -> None:
@@ -129,3 +130,24 @@ def test_the_environment_is_read_and_checked() -> None:
     for bad in ("-1", "0", "many", "1e9"):
         with pytest.raises(EnvironmentSettingError, match="CATALOG_PRODUCT_BATCH"):
             read_environment({"CATALOG_PRODUCT_BATCH": bad})
+
+
+@pytest.mark.parametrize("minutes", ["1", "5", "20", "240"])
+@pytest.mark.parametrize("profile", ["embedded", "gpu"])
+@pytest.mark.parametrize("scenes", ["", "studio", "flux2-klein"])
+def test_batches_are_as_long_as_wanted_and_never_equal(profile: str, scenes: str, minutes: str) -> None:
+    variables = {"CATALOG_PROFILE": profile, "CATALOG_SCENE_ENGINE": scenes}
+    wanted = read_environment({**variables, "CATALOG_RUN_MINUTES": minutes})
+    assert wanted.product_batch != wanted.campaign_batch
+    assert all(FEWEST <= batch <= MOST for batch in (wanted.product_batch, wanted.campaign_batch))
+    longer = read_environment({**variables, "CATALOG_RUN_MINUTES": "240"})
+    assert longer.campaign_batch >= wanted.campaign_batch
+
+
+def test_slow_engines_get_smaller_batches() -> None:
+    quick, slow = read_environment({}), read_environment({"CATALOG_PROFILE": "gpu"})
+    assert (quick.product_batch, quick.campaign_batch, slow.campaign_batch) == (400, 300, 60)
+    assert read_environment({"CATALOG_SCENE_ENGINE": "sdxl"}).campaign_batch == 60
+    assert read_environment({"CATALOG_PROFILE": "gpu", "CATALOG_CAMPAIGN_BATCH": "7"}).campaign_batch == 7
+    with pytest.raises(EnvironmentSettingError, match=r"CATALOG_RUN_MINUTES: '0' found, 1 to 240 \(minutes\)"):
+        read_environment({"CATALOG_RUN_MINUTES": "0"})
