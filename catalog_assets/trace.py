@@ -13,6 +13,7 @@ from catalog_assets.gallery import Figure, final_figures, view_figures
 from catalog_assets.pages import HTML, link, render, words
 from catalog_assets.quarantine import Quarantined
 from catalog_assets.records import Record
+from catalog_assets.stages.decided_finals import NOT_JUDGED
 from catalog_assets.stages.reviewed import runs_of
 from catalog_assets.why import MeasureLine, verdict_lines, why
 from resources.names import clean_text, sku_name
@@ -117,6 +118,8 @@ def _campaign_figures(dossier: Dossier, line: LineDossier) -> Iterator[Figure]:
 
 def _candidate(dossier: Dossier, record: Record, judged: Mapping[str, Any], *, chosen: bool) -> Figure:
     numbers = [(name, f"{judged[name]:.2f}") for name in ("fidelity", "rank_score") if name in judged]
+    if judged.get("decision") == NOT_JUDGED:
+        numbers.append(("judged", "no, a better one was accepted"))
     if judged.get("decided_by"):
         numbers.append(("decided by", words(str(judged["decided_by"]))))
     numbers += [(name, str(record.facts[name])) for name in ("scene", "attempt", "seed") if name in record.facts]

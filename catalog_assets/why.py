@@ -9,6 +9,7 @@ from typing import Any
 
 from catalog_assets.pages import words
 from catalog_assets.records import Record
+from catalog_assets.stages.decided_finals import NOT_JUDGED
 from catalog_assets.stages.reviewed import DECISION, PERSON
 
 # What the judge's measures are about, for people who did not build it; one that is not here is shown by its name.
@@ -184,8 +185,7 @@ def _rank(record: Record, rows: Sequence[Mapping[str, Any]], chosen: Mapping[str
         return ""
     ranked = sum(1 for row in rows if "rank" in row)
     by = f" by the {record.facts['ranker']}" if record.facts.get("ranker") else ""
-    of = f"Ranked {chosen['rank']} of {ranked} accepted" if ranked > 1 else "The only one accepted; ranked"
-    return f"{of}{by}: {chosen['rank_score']:.2f}."
+    return f"Ranked {chosen['rank']} of {ranked}{by}: {chosen['rank_score']:.2f}."
 
 
 def _tries(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
@@ -211,7 +211,9 @@ def _made_again(row: Mapping[str, Any]) -> str:
 
 def _outcome(members: Sequence[Mapping[str, Any]]) -> str:
     accepted = sum(1 for row in members if row["decision"] == "accepted")
+    judged = sum(1 for row in members if row["decision"] != NOT_JUDGED)
     reasons = Counter(named(str(row["decided_by"])) for row in members if row.get("decided_by"))
     counted = ", ".join(f"{reason}: {count}" for reason, count in sorted(reasons.items()))
     count = "1 candidate" if len(members) == 1 else f"{len(members)} candidates"
-    return f"{count}, {accepted or 'none'} accepted" + (f" ({counted})" if counted else "")
+    told = "" if judged == len(members) else f", {judged or 'none'} judged"
+    return f"{count}{told}, {accepted or 'none'} accepted" + (f" ({counted})" if counted else "")

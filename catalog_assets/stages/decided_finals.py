@@ -21,6 +21,8 @@ log = logging.getLogger("catalog.reviews")
 
 REJECTED_BY_PERSON = "rejected_by_person"
 FINAL, PREVIEW, EVIDENCE = "final", "preview", "evidence"
+# In place of a decision, where a better candidate was accepted before anybody asked the judge about this one.
+NOT_JUDGED = "not_judged"
 LOOK = "Look at the new pictures with `catalog review` and decide anew."
 
 

@@ -1,6 +1,7 @@
-"""Stage scored_finals: judges every candidate, and chooses the best of those that show the product as it is.
+"""Stage scored_finals: chooses the best of those candidates of a scene that show the product as it is.
 
-A scene whose candidates all fail, or whose best is weak, is made again with more care, three sets in all. A person's
+Candidates are ranked by their looks, and judged in that order until one is accepted: the others could not be chosen. A
+scene whose candidates all fail, or whose best is weak, is made again with more care, three sets in all. A person's
 decision lies over what the machine found.
 """
 
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from catalog_assets.campaign_files import Campaign, Scene
 from catalog_assets.context import RunContext
 from catalog_assets.decisions import DecidedFinal
-from catalog_assets.records import Record, Shelf, campaign_shelf, fingerprint, read_file, renew_file
+from catalog_assets.records import Record, Shelf, campaign_shelf, fingerprint, renew_file
 from catalog_assets.settings import adjusted
 from catalog_assets.stage import Stage, StageResult, summarise, written_since
 from catalog_assets.stages.candidates import (
@@ -29,7 +30,7 @@ from catalog_assets.stages.candidates import (
     set_like,
 )
 from catalog_assets.stages.cutout import current_cutouts
-from catalog_assets.stages.decided_finals import EVIDENCE, FINAL, PREVIEW, under_decision
+from catalog_assets.stages.decided_finals import EVIDENCE, FINAL, NOT_JUDGED, PREVIEW, under_decision
 from catalog_assets.stages.pruning import PICTURE, decided_pictures, prune_candidates, spent_candidates
 from catalog_assets.stages.rework import (
     MOST_SETS,
@@ -49,7 +50,7 @@ from resources.quality.fidelity import REVISION, judge
 from resources.quality.growth import GUESSED
 from resources.quality.ranking import Ranker, Ranking, weighted
 from resources.quality.thresholds import shipped_thresholds
-from resources.scenes.engine import Candidate, Care, Placement, on_canvas, scaled_product
+from resources.scenes.engine import Candidate, Care, Placement, on_canvas, scaled_alpha
 from resources.verdicts import NEEDS_REVIEW, Rejection, Verdict
 
 # One accepted final in so many shows its thumbnail in the UI; the event store pays for every one.
@@ -57,22 +58,27 @@ THUMBNAIL_SAMPLE = 20
 
 DECIDED = "decided"
 _EVIDENCE_SIDE = 4096
+_NEARNESS = {"rejected": 0, "review": 1, "accepted": 2}
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A candidate and what the judge said of it. picture: its pixels, where they may be ranked."""
+    """A candidate, its pixels, and what the judge said of it; None while nobody needed to know."""
 
     record: Record
-    verdict: Verdict
-    picture: Candidate | None = None
+    picture: Candidate
+    verdict: Verdict | None = None
+
+    @property
+    def accepted(self) -> bool:
+        return self.verdict is not None and self.verdict.accepted
 
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """All candidates that a final is chosen from, set by set, and the accepted ones in their order of rank.
+    """All candidates that a final is chosen from, set by set, and their order of rank.
 
-    rankings: their indices count through all sets.
+    rankings: their indices count through all sets. Where none is accepted, all were judged.
     """
 
     sets: tuple[tuple[Judged, ...], ...] = ()
@@ -83,20 +89,28 @@ class Pool:
         return [one for each in self.sets for one in each]
 
     @property
-    def best(self) -> Judged:
+    def first(self) -> Ranking | None:
+        """The best of the accepted ones, None where there is none."""
+        return next((ranking for ranking in self.rankings if self.judged[ranking.index].accepted), None)
+
+    @property
+    def best(self) -> tuple[Judged, Verdict]:
         """The best of the accepted ones; where there is none, the one that came nearest, for a person to look at."""
-        return self.judged[self.rankings[0].index if self.rankings else _nearest(self.verdicts)]
+        wanted = None if self.first is None else self.judged[self.first.index]
+        told = [one for one in self.judged if wanted is None or one is wanted]
+        said = [(one, one.verdict) for one in told if one.verdict is not None]
+        return max(said, key=lambda each: (_NEARNESS[each[1].decision], each[1].score))
 
     @property
     def verdicts(self) -> list[Verdict]:
-        return [one.verdict for one in self.judged]
+        return [one.verdict for one in self.judged if one.verdict is not None]
 
 
 class ScoredFinals(Stage):
-    """One final a scene, with the verdict on every candidate. Fails closed: no accepted candidate, no final."""
+    """One final a scene, with the verdict on all that were judged. Fails closed: no accepted candidate, no final."""
 
     asset = "scored_finals"
-    code_version = "3"
+    code_version = "4"
     check = "fidelity"
 
     def __init__(self, context: RunContext, campaign: Campaign) -> None:
@@ -178,7 +192,7 @@ class ScoredFinals(Stage):
             if not (attempt := one.record.facts.get("id", "")):
                 continue
             chosen = record.passed and one.record.name == record.facts["chosen"]
-            reason = "" if chosen else one.verdict.decided_by or "another was chosen"
+            reason = (one.verdict.decided_by if one.verdict and not chosen else "") or "another was chosen"
             line = verdict_line(
                 attempt,
                 chosen,
@@ -202,12 +216,15 @@ class ScoredFinals(Stage):
     ) -> Pool:
         """The first set, and more as long as they are needed; or the set that a person asked for, alone."""
         asked = self._asked_for(variants, cutout, scene, first, decided)
-        pool = self._more(Pool(), cutout, scene, self._with_pictures(variants, cutout, scene, asked or first))
+        # Whoever decides about a picture wants to know what the judge thinks of each.
+        all_of_them = decided is not None
+        records = self._with_pictures(variants, cutout, scene, asked or first)
+        pool = self._more(Pool(), cutout, scene, records, all_of_them)
         wanted = set_like(self.context, first)
         while not asked and len(pool.sets) < MOST_SETS and (because := _because(pool)):
             care = more_care(wanted.care, because)
             wanted = replace(wanted, care=care, again=f"r{len(pool.sets)}", because=because)
-            pool = self._more(pool, cutout, scene, self.maker.make(variants, cutout, scene, wanted))
+            pool = self._more(pool, cutout, scene, self.maker.make(variants, cutout, scene, wanted), all_of_them)
         return pool
 
     def _with_pictures(
@@ -242,31 +259,23 @@ class ScoredFinals(Stage):
         wanted = replace(wanted, care=care, again=f"p{decided.content[:8]}", because=("person",))
         return self.maker.make(variants, cutout, scene, wanted)
 
-    def _more(self, pool: Pool, cutout: Record, scene: Scene, records: Sequence[Record]) -> Pool:
-        """The pool with one more set, judged and ranked among all."""
-        sets = (*pool.sets, tuple(self._judge(cutout, scene, record) for record in records))
-        judged = Pool(sets).judged
-        pictures = [(index, one.picture) for index, one in enumerate(judged) if one.picture is not None]
-        if not pictures:
-            return Pool(sets)
-        rankings = self.ranker.rank(
-            [picture for _, picture in pictures],
-            [scene.look] * len(pictures),
-            [judged[index].verdict for index, _ in pictures],
-        )
-        placed = tuple(replace(ranking, index=pictures[ranking.index][0]) for ranking in rankings)
-        return Pool(sets, placed)
+    def _more(self, pool: Pool, cutout: Record, scene: Scene, records: Sequence[Record], all_of_them: bool) -> Pool:
+        """The pool with one more set, ranked among all, and judged from the best on until one is accepted."""
+        sets = [*map(list, pool.sets), [self._candidate(record, cutout) for record in records]]
+        places = [(number, place) for number, members in enumerate(sets) for place in range(len(members))]
+        pictures = [sets[number][place].picture for number, place in places]
+        rankings = self.ranker.rank(pictures, [scene.look] * len(pictures))
+        for number, place in (places[ranking.index] for ranking in rankings):
+            one = sets[number][place]
+            if one.verdict is None:
+                one = sets[number][place] = replace(one, verdict=self._verdict(cutout, scene, one))
+            if one.accepted and not all_of_them:
+                break
+        return Pool(tuple(map(tuple, sets)), tuple(rankings))
 
-    def _judge(self, cutout: Record, scene: Scene, record: Record) -> Judged:
-        picture, layer = self._candidate(record, self.context.rgba(cutout.files["cutout"]))
-        verdict = self._verdict(cutout, scene, record, picture, layer)
-        return Judged(record, verdict, picture if verdict.accepted else None)
-
-    def _verdict(
-        self, cutout: Record, scene: Scene, record: Record, picture: Candidate, layer: NDArray[np.uint8]
-    ) -> Verdict:
+    def _verdict(self, cutout: Record, scene: Scene, one: Judged) -> Verdict:
         """The judge's word on a candidate. Growth that it only suspects is settled against the scene itself."""
-        rgba = self.context.rgba(cutout.files["cutout"])
+        rgba, picture = self.context.rgba(cutout.files["cutout"]), one.picture
 
         def say(backdrop: NDArray[np.uint8] | None) -> Verdict:
             return judge(
@@ -277,28 +286,29 @@ class ScoredFinals(Stage):
                 thresholds=self.thresholds,
                 backdrop=backdrop,
                 harmony=picture.harmony,
-                witnesses=self.witnesses if _is_doubtful(record, picture) else (),
-                layer=layer,
+                witnesses=self.witnesses if _is_doubtful(one.record, picture) else (),
             )
 
         verdict = say(None)
         if verdict.decided_by not in GUESSED:
             return verdict
-        backdrop = self.maker.backdrop(record, cutout, scene)
+        backdrop = self.maker.backdrop(one.record, cutout, scene)
         return verdict if backdrop is None else say(backdrop)
 
-    def _candidate(self, record: Record, cutout: NDArray[np.uint8]) -> tuple[Candidate, NDArray[np.uint8]]:
-        """A stored candidate, read back and checked against its recorded hash, and the product as it was put down."""
+    def _candidate(self, record: Record, cutout: Record) -> Judged:
+        """A stored candidate, read back and checked against its recorded hash, and where the product lies in it."""
         rgb = self.context.rgb(record.files[PICTURE])
         placement = Placement(**record.facts["placement"])
-        layer = on_canvas(scaled_product(cutout, placement.scale), placement, (rgb.shape[1], rgb.shape[0]))
-        return Candidate(rgb, layer[..., 3], placement, harmony=_harmony(record), facts=record.facts), layer
+        alpha = scaled_alpha(self.context.rgba(cutout.files["cutout"])[..., 3], placement.scale)
+        layer = on_canvas(alpha, placement, (rgb.shape[1], rgb.shape[0]))
+        return Judged(record, Candidate(rgb, layer, placement, harmony=_harmony(record), facts=record.facts))
 
     # ---- the record
 
     def _found(self, cutout: Record, scene: str, pool: Pool, wanted: str) -> Record:
         """What the machine says of a scene: the best candidate, or the one that came nearest and why it must wait."""
-        best, verdict = pool.best.record, pool.best.verdict
+        chosen, verdict = pool.best
+        best = chosen.record
         files = {PREVIEW: best.files["preview"]}
         return Record(
             stage=self.asset,
@@ -330,14 +340,15 @@ class ScoredFinals(Stage):
 
     def _with_evidence(self, shelf: Shelf, record: Record, cutout: Record, pool: Pool) -> Record:
         """The record with a picture of what was compared, for a person who must decide or who did."""
-        shown = next((one for one in pool.judged if one.record.name == record.facts["chosen"]), pool.best)
+        judged = ((one, one.verdict) for one in pool.judged if one.record.name == record.facts["chosen"])
+        shown, verdict = next(((one, said) for one, said in judged if said is not None), pool.best)
         rgba = self.context.rgba(cutout.files["cutout"])
         panel = evidence_panel(
             rgba[..., :3],
             rgba[..., 3],
-            self.context.rgb(shown.record.files[PICTURE]),
-            shown.verdict,
-            placement=Placement(**shown.record.facts["placement"]),
+            shown.picture.rgb,
+            verdict,
+            placement=shown.picture.placement,
             title=f"{record.sku}, {shown.record.name}",
         )
         evidence = shelf.put(f"{record.name}.{EVIDENCE}", "webp", preview(panel, _EVIDENCE_SIDE))
@@ -350,7 +361,7 @@ class ScoredFinals(Stage):
         shown = stopped[0] if stopped else records[0] if sampled else None
         if shown is None:
             return None
-        return thumbnail_jpeg(read_rgb(read_file(self.context.store, shown.files["preview"])))
+        return thumbnail_jpeg(read_rgb(self.context.read(shown.files["preview"])))
 
 
 def _is_doubtful(record: Record, picture: Candidate) -> bool:
@@ -377,10 +388,10 @@ def _made_for_a_person(variants: Shelf, first: Sequence[Record], picture: str | 
 
 def _because(pool: Pool) -> tuple[str, ...]:
     """The measures for which a scene must be made again; none if it is good, or no other scene would help."""
-    if pool.rankings:
+    if pool.first is not None:
         # By the embedded heuristic alone: what a learned score adds is relative to the candidates beside it.
-        return (WEAK,) if weighted(pool.rankings[0].parts) < WEAK_SCORE else ()
-    verdicts = [one.verdict for one in pool.sets[-1]]
+        return (WEAK,) if weighted(pool.first.parts) < WEAK_SCORE else ()
+    verdicts = [one.verdict for one in pool.sets[-1] if one.verdict is not None]
     return missed(verdicts) if can_help(verdicts) else ()
 
 
@@ -391,7 +402,7 @@ def _in_vain(pool: Pool, stage: str) -> Rejection:
     times = "1 attempt" if len(pool.sets) == 1 else f"{len(pool.sets)} attempts"
     return Rejection(
         NEEDS_REVIEW,
-        f"{times} gave no picture that shows the product as it is ({counted}). {pool.best.verdict.message}",
+        f"{times} gave no picture that shows the product as it is ({counted}). {pool.best[1].message}",
         "Look at it with `catalog review`: approve it, reject it, or have it made again.",
         stage,
     )
@@ -403,33 +414,26 @@ def _harmony(candidate: Record) -> Harmony:
     return harmony_of(said) if said else Harmony()
 
 
-def _nearest(verdicts: Sequence[Verdict]) -> int:
-    """Where none was accepted: the one that came nearest, for a person to look at."""
-    order = {"accepted": 2, "review": 1, "rejected": 0}
-    return max(range(len(verdicts)), key=lambda index: (order[verdicts[index].decision], verdicts[index].score, -index))
-
-
 def _table(pool: Pool) -> list[dict[str, object]]:
-    """Every candidate in order, with its verdict and, if it was accepted, its rank and the parts behind it.
+    """Every candidate in order, with its verdict if it was judged, its rank and the parts behind it.
 
     One that was made again tells with what care, and because of which measures.
     """
     ranks = {ranking.index: (place, ranking) for place, ranking in enumerate(pool.rankings, 1)}
     table: list[dict[str, object]] = []
     for index, one in enumerate(pool.judged):
-        row: dict[str, object] = {
-            "name": one.record.name,
-            "decision": one.verdict.decision,
-            "fidelity": one.verdict.score,
-            "decided_by": one.verdict.decided_by,
-            "measures": [asdict(number) for number in one.verdict.measures],
-        }
+        row: dict[str, object] = {"name": one.record.name, "decision": NOT_JUDGED}
+        if one.verdict is not None:
+            row |= {
+                "decision": one.verdict.decision,
+                "fidelity": one.verdict.score,
+                "decided_by": one.verdict.decided_by,
+                "measures": [asdict(number) for number in one.verdict.measures],
+            }
         if one.record.facts.get("again"):
             row |= {name: one.record.facts[name] for name in ("again", "because", "care")}
-        if index in ranks:
-            place, ranking = ranks[index]
-            row |= {"rank": place, "rank_score": ranking.score, "parts": dict(ranking.parts)}
-        table.append(row)
+        place, ranking = ranks[index]
+        table.append(row | {"rank": place, "rank_score": ranking.score, "parts": dict(ranking.parts)})
     return table
 
 

@@ -237,7 +237,7 @@ def resize_rgba(rgba: U8, size: tuple[int, int]) -> U8:
         result[..., 3] = 255
         return result
     planes = [srgb_to_linear(rgba[..., channel]) for channel in range(3)]
-    alpha = rgba[..., 3].astype(np.float32) / np.float32(255)
+    alpha = _share(rgba[..., 3])
     coverage = _resample(alpha, size)
     thin = coverage < _THIN_ALPHA
     divisor = np.maximum(coverage, np.float32(_THIN_ALPHA))
@@ -247,8 +247,26 @@ def resize_rgba(rgba: U8, size: tuple[int, int]) -> U8:
         seen = _surroundings(plane * alpha, size)[thin] / np.maximum(around, _UNSEEN)
         colour[thin] = np.where(around > _UNSEEN, seen, _surroundings(plane, size)[thin])
         result[..., channel] = linear_to_srgb(colour)
-    result[..., 3] = np.rint(np.clip(coverage, 0.0, 1.0) * np.float32(255)).astype(np.uint8)
+    result[..., 3] = _as_alpha(coverage)
     return result
+
+
+def resize_alpha(alpha: U8, size: tuple[int, int]) -> U8:
+    """The alpha that `resize_rgba` gives, alone.
+
+    alpha: HxW uint8. size: (width, height), both >= 1 (else ValueError). Returns height x width uint8; the very same
+    array if the size is the same.
+    """
+    width, height = _checked_size(size)
+    return alpha if alpha.shape == (height, width) else _as_alpha(_resample(_share(alpha), size))
+
+
+def _share(alpha: U8) -> F32:
+    return alpha.astype(np.float32) / np.float32(255)
+
+
+def _as_alpha(coverage: F32) -> U8:
+    return np.rint(np.clip(coverage, 0.0, 1.0) * np.float32(255)).astype(np.uint8)
 
 
 def resize_rgb(rgb: U8, size: tuple[int, int]) -> U8:

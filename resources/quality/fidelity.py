@@ -45,15 +45,13 @@ def judge(
     backdrop: U8 | None = None,
     harmony: Harmony | None = None,
     witnesses: Sequence[Witness] = (),
-    layer: U8 | None = None,
 ) -> Verdict:
     """Say whether the product of a photo is still the same in a final picture.
 
     original_rgb: HxWx3 uint8 (with a placement: the cut-out's own colours). matte_alpha: HxW uint8. final_rgb: any
     size. placement: where the cut-out was put, or None to find it. backdrop: the final picture's scene without the
     product, if known; growth of the product is then measured against it. harmony: what was done to the colours of a
-    product that was put down by us; beside that and the ring of light no pixel may differ. witnesses: heard too.
-    layer: the product where a placement puts it (HxWx4 uint8, of the final's size), if it is at hand already. The
+    product that was put down by us; beside that and the ring of light no pixel may differ. witnesses: heard too. The
     score is 0 to 1, at least 0.5 exactly when accepted.
     ValueError if photo and matte differ in size, or a known placement does not touch the picture.
     """
@@ -63,8 +61,7 @@ def judge(
     if not matte_alpha.any():
         return _unjudged("no_product", "The matte is empty: there is no product to compare.", _HINT_MATTE)
     if placement is not None:
-        if layer is None:
-            layer = _layer(original_rgb, matte_alpha, final_rgb, placement)
+        layer = _layer(original_rgb, matte_alpha, final_rgb, placement)
         if not layer[..., 3].any():
             size = f"{final_rgb.shape[1]}x{final_rgb.shape[0]}"
             raise ValueError(f"placement {placement} lies outside the picture of {size}")

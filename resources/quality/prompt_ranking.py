@@ -19,11 +19,10 @@ from PIL import Image
 from resources.gpu import UNLIMITED, GpuOptions
 from resources.matting.batches import Batches, Peak, Together, clear_memory, free_memory
 from resources.matting.neural import normalised
-from resources.quality.ranking import HeuristicRanker, Ranking, accepted_parts, ordered, weighted
+from resources.quality.ranking import HeuristicRanker, Ranking, all_parts, ordered, weighted
 from resources.scenes.engine import Candidate
 from resources.scenes.templates import SceneTemplate
 from resources.torch_runtime import ensure_torchvision, require
-from resources.verdicts import Verdict
 from resources.weights import Input, Models, Weights, WeightsError
 
 U8 = NDArray[np.uint8]
@@ -61,21 +60,16 @@ class PromptRanker:
         self._words: dict[str, Any] = {}
         self._net: Any = None
 
-    def rank(
-        self,
-        candidates: Sequence[Candidate],
-        templates: Sequence[SceneTemplate],
-        verdicts: Sequence[Verdict],
-    ) -> list[Ranking]:
-        """Accepted candidates, best first; ties by the verdict's score, then by index.
+    def rank(self, candidates: Sequence[Candidate], templates: Sequence[SceneTemplate]) -> list[Ranking]:
+        """The candidates, best first; ties by index.
 
         Parts are those of the heuristic, `prompt_cosine` as the net said it, and `prompt`, its place within the
-        candidates of the same prompt. ValueError if the three differ in length, or if the weights cannot be loaded.
+        candidates of the same prompt. ValueError if the two differ in length, or if the weights cannot be loaded.
         """
-        parts = accepted_parts(candidates, templates, verdicts)
+        parts = all_parts(candidates, templates)
         prompts = {index: prompt_of(templates[index]) for index in parts}
         said = self.cosines([candidates[index].rgb for index in parts], list(prompts.values()))
-        return ordered(with_words(parts, prompts, dict(zip(parts, said, strict=True))), verdicts, self)
+        return ordered(with_words(parts, prompts, dict(zip(parts, said, strict=True))), self)
 
     def cosines(self, pictures: Sequence[U8], prompts: Sequence[str]) -> list[float]:
         """How alike each picture (HxWx3 uint8) and its prompt are: cosine of their embeddings, -1 to 1."""

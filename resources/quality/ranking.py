@@ -1,7 +1,8 @@
 """Which of several pictures is best: an embedded heuristic that says so.
 
 It looks at what a shop photographer would check first. It does not know taste or meaning: for that a learned score is
-added (prompt_ranking.py). Fidelity is no part of it: what the judge did not accept is not ranked at all.
+added (prompt_ranking.py). Fidelity is no part of it: ranking costs a fifth of judging, so whoever needs one final ranks
+first and judges the best until one is accepted.
 """
 
 from __future__ import annotations
@@ -20,7 +21,6 @@ from resources.imaging.colour import lengths, rgb_to_lab
 from resources.scenes.engine import Box, Candidate, product_box
 from resources.scenes.plate import load_plates
 from resources.scenes.templates import SceneTemplate, rgb_of
-from resources.verdicts import Verdict
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
@@ -37,7 +37,7 @@ _WEIGHTS = {
     "halo": 0.10,
     "separation": 0.14,
 }
-# A score's last decimal: what differs by less is a tie, and the better verdict wins it.
+# A score's last decimal: what differs by less is a tie, and the first one wins it.
 _DECIMALS = 3
 _WIDE = 1.2  # width by height from which a product may also stand on a third
 _CLUTTER = 8.0  # Lab lightness by which a scene may differ left and right of a product without any shadow
@@ -45,7 +45,7 @@ _CLUTTER = 8.0  # Lab lightness by which a scene may differ left and right of a 
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """One accepted candidate's rank: its index in the input, score 0 to 1, and the parts behind it.
+    """One candidate's rank: its index in the input, score 0 to 1, and the parts behind it.
 
     Parts lie in 0 to 1, but for raw numbers that a learned score was made from (`prompt_cosine`, -1 to 1).
     """
@@ -61,13 +61,8 @@ class Ranker(Protocol):
     name: str
     revision: str
 
-    def rank(
-        self,
-        candidates: Sequence[Candidate],
-        templates: Sequence[SceneTemplate],
-        verdicts: Sequence[Verdict],
-    ) -> list[Ranking]:
-        """Accepted candidates, best first."""
+    def rank(self, candidates: Sequence[Candidate], templates: Sequence[SceneTemplate]) -> list[Ranking]:
+        """The candidates, best first."""
         ...
 
 
@@ -75,33 +70,18 @@ class HeuristicRanker:
     """Composition, exposure, palette, shadow, sharpness, halo and separation, weighted; see the module's text."""
 
     name = "heuristic"
-    revision = "2"
+    revision = "3"
 
-    def rank(
-        self,
-        candidates: Sequence[Candidate],
-        templates: Sequence[SceneTemplate],
-        verdicts: Sequence[Verdict],
-    ) -> list[Ranking]:
-        """Accepted candidates, best first; ties by the verdict's score, then by index.
-
-        ValueError if the three differ in length.
-        """
-        rankings = [
-            Ranking(index, weighted(parts), parts)
-            for index, parts in accepted_parts(candidates, templates, verdicts).items()
-        ]
-        return ordered(rankings, verdicts, self)
+    def rank(self, candidates: Sequence[Candidate], templates: Sequence[SceneTemplate]) -> list[Ranking]:
+        """The candidates, best first; ties by index. ValueError if the two differ in length."""
+        parts = all_parts(candidates, templates)
+        return ordered([Ranking(index, weighted(of), of) for index, of in parts.items()], self)
 
 
-def accepted_parts(
-    candidates: Sequence[Candidate], templates: Sequence[SceneTemplate], verdicts: Sequence[Verdict]
-) -> dict[int, dict[str, float]]:
-    """The parts of every accepted candidate, by its index. ValueError if the three differ in length."""
-    given = enumerate(zip(candidates, templates, verdicts, strict=True))
-    return {
-        index: measure_parts(candidate, template) for index, (candidate, template, verdict) in given if verdict.accepted
-    }
+def all_parts(candidates: Sequence[Candidate], templates: Sequence[SceneTemplate]) -> dict[int, dict[str, float]]:
+    """The parts of every candidate, by its index. ValueError if the two differ in length."""
+    given = zip(candidates, templates, strict=True)
+    return {index: measure_parts(candidate, template) for index, (candidate, template) in enumerate(given)}
 
 
 def weighted(parts: Mapping[str, float]) -> float:
@@ -109,10 +89,10 @@ def weighted(parts: Mapping[str, float]) -> float:
     return sum(weight * parts[name] for name, weight in _WEIGHTS.items())
 
 
-def ordered(rankings: Sequence[Ranking], verdicts: Sequence[Verdict], by: Ranker) -> list[Ranking]:
-    """Rankings best first, scores rounded, ties by fidelity, then by index; each is logged with all its parts."""
+def ordered(rankings: Sequence[Ranking], by: Ranker) -> list[Ranking]:
+    """Rankings best first, scores rounded, ties by index; each is logged with all its parts."""
     rounded = [replace(ranking, score=round(ranking.score, _DECIMALS)) for ranking in rankings]
-    best_first = sorted(rounded, key=lambda r: (-r.score, -verdicts[r.index].score, r.index))
+    best_first = sorted(rounded, key=lambda r: (-r.score, r.index))
     for place, ranking in enumerate(best_first, 1):
         logger.info(
             "candidate %d: place %d, score %.3f by %s %s: %s",

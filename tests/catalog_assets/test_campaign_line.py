@@ -102,7 +102,9 @@ def test_harmonised_candidates_are_recorded_with_what_was_done_and_accepted(shop
         assert (facts["scene"], facts["template"]) == ("grey-sweep", "grey-sweep")
     [final] = records(shop, campaign(), "scored_finals")
     assert final["status"] == "accepted"
-    assert {row["decision"] for row in final["facts"]["candidates"]} == {"accepted"}  # type: ignore[index]
+    chosen, other = sorted(final["facts"]["candidates"], key=lambda row: row["rank"])  # type: ignore[index]
+    assert (chosen["decision"], other["decision"]) == ("accepted", "not_judged")
+    assert (final["facts"]["chosen"], "fidelity" in other) == (chosen["name"], False)  # type: ignore[index]
 
 
 def test_harmonising_can_be_switched_off_and_that_makes_other_pictures(shop: Path) -> None:

@@ -167,7 +167,8 @@ def test_a_harmed_product_is_made_again_with_the_care_that_its_harm_asks_for(
     assert "evidence" not in final.files
     assert (final.facts["sets"], final.facts["chosen"][-6:]) == (2, ".a1.r1")
     rows = final.facts["candidates"]
-    assert [row["decision"] for row in rows] == ["rejected"] * 2 + ["accepted"] * 2
+    assert [row["decision"] for row in rows[:2]] == ["rejected"] * 2
+    assert sorted(row["decision"] for row in rows[2:]) == ["accepted", "not_judged"]
     assert [row.get("again") for row in rows] == [None, None, "r1", "r1"]
     assert all(row["care"] == care and because in row["because"] for row in rows[2:])
     made = records(shop, "scene_variants")
@@ -256,8 +257,10 @@ def test_a_weak_scene_is_made_again_plainly_and_the_best_of_all_is_chosen(shop: 
     assert statuses == ["made"] * 3
     final = final_of(shop)
     rows = final.facts["candidates"]
-    assert {row["decision"] for row in rows} == {"accepted"}
+    assert sorted(row["decision"] for row in rows) == ["accepted"] * 2 + ["not_judged"] * 2
     assert sorted(row["rank"] for row in rows) == [1, 2, 3, 4]
+    [best] = [row for row in rows if row["rank"] == 1]
+    assert (best["name"], best["decision"]) == (final.facts["chosen"], "accepted")
     assert {tuple(row["because"]) for row in rows[2:]} == {("rank_score",)}
     assert {row["care"]["plain"] for row in rows[2:]} == {True}
     assert final.facts["chosen"].endswith(".r1")

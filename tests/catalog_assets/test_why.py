@@ -63,6 +63,13 @@ def test_an_accepted_final_says_what_was_closest_to_its_limit() -> None:
     ]
 
 
+def test_candidates_that_nobody_asked_the_judge_about_are_told_apart() -> None:
+    rows = [row("c1", rank=1, rank_score=0.91), {"name": "c2", "decision": "not_judged", "rank": 2, "rank_score": 0.7}]
+    found = told(final(Verdict("accepted", 0.9, MEASURES), rows))
+    assert found.rank == "Ranked 1 of 2 by the heuristic: 0.91."
+    assert found.tries == ("Set 1: 2 candidates, 1 judged, 1 accepted.",)
+
+
 def test_a_missed_measure_is_beyond_the_mark_and_said_to_have_decided() -> None:
     verdict = Verdict("rejected", 0.3, (MISSED,), "ab_shift", "product_changed", "Its colour is off.", "Again.")
     found = told(final(verdict, [row("c1", "rejected", decided_by="ab_shift")]))
@@ -74,7 +81,7 @@ def test_a_missed_measure_is_beyond_the_mark_and_said_to_have_decided() -> None:
 def test_the_rank_has_its_place_and_its_parts() -> None:
     rows = [row("c1", rank=1, rank_score=0.91, parts={"exposure": 0.5}), row("c2", rank=2, rank_score=0.7)]
     found = told(final(Verdict("accepted", 0.9, MEASURES), rows))
-    assert found.rank == "Ranked 1 of 2 accepted by the heuristic: 0.91."
+    assert found.rank == "Ranked 1 of 2 by the heuristic: 0.91."
     assert found.parts == (("exposure", "0.50"),)
     assert found.tries == ("Set 1: 2 candidates, 2 accepted.",)
 
@@ -206,7 +213,7 @@ def test_the_trace_tells_the_same_in_lines(shop: Shop) -> None:
     text = trace(shop.store, campaigns(), "mug").as_text()
     for line in (
         "All 4 measures are within what is allowed; closest to its limit: colour shift (score 0.55).",
-        "The only one accepted; ranked: 0.80.",
+        "Ranked 1 of 1: 0.80.",
         "parts of the rank: halo 0.70",
         "Set 1: 1 candidate, 1 accepted.",
         "ab_shift 1.2 (at most 1.5, met)",

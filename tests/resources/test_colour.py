@@ -14,6 +14,7 @@ from resources.imaging import icc
 from resources.imaging.colour import (
     delta_e_2000,
     linear_to_srgb,
+    resize_alpha,
     resize_rgba,
     rgb_to_lab,
     srgb_to_linear,
@@ -174,6 +175,13 @@ def test_sizes_and_types(cutout: pictures.U8, size: tuple[int, int]) -> None:
     assert found.shape == (size[1], size[0], 4)
     assert found.dtype == np.uint8
     assert np.array_equal(found, resize_rgba(cutout.copy(), size))
+
+
+@pytest.mark.parametrize("size", [(400, 300), *SIZES])
+def test_alpha_alone_is_that_of_the_whole_picture(cutout: pictures.U8, size: tuple[int, int]) -> None:
+    opaque = np.dstack([cutout[..., :3], np.full(cutout.shape[:2], 255, np.uint8)])
+    for rgba in (cutout, opaque):
+        assert np.array_equal(resize_alpha(rgba[..., 3], size), resize_rgba(rgba, size)[..., 3])
 
 
 def test_a_size_of_nothing_is_an_error(cutout: pictures.U8) -> None:

@@ -18,7 +18,6 @@ from resources.quality.ranking import HeuristicRanker, measure_parts
 from resources.scenes.engine import Candidate, SceneJob
 from resources.scenes.studio import StudioEngine
 from resources.scenes.templates import load_templates
-from resources.verdicts import Verdict
 from resources.weights import Input, Models
 from tests.nets import make_clip, models_of
 from tests.resources.printed_box import box_cutout
@@ -29,7 +28,6 @@ CPU = GpuOptions("cpu")
 SAME = 1e-5
 TEMPLATES = load_templates()
 GREY, OAK = TEMPLATES["grey-sweep"], TEMPLATES["oak-window"]
-ACCEPTED = Verdict("accepted", 0.9)
 
 
 @pytest.fixture(scope="module")
@@ -90,13 +88,12 @@ def test_one_picture_has_one_cosine_alone_or_in_a_crowd(
     assert ranker.cosines(pictures, prompts) == ranker.cosines(pictures, prompts)
 
 
-def test_only_accepted_ones_are_ranked_and_every_part_is_on_record(
+def test_every_part_is_on_record(
     ranker: PromptRanker, candidates: list[Candidate], caplog: pytest.LogCaptureFixture
 ) -> None:
-    verdicts = [ACCEPTED, ACCEPTED, Verdict("rejected", 0.1), ACCEPTED]
     with caplog.at_level(logging.INFO):
-        rankings = ranker.rank(candidates, [OAK] * 4, verdicts)
-    assert sorted(ranking.index for ranking in rankings) == [0, 1, 3]
+        rankings = ranker.rank(candidates, [OAK] * 4)
+    assert sorted(ranking.index for ranking in rankings) == [0, 1, 2, 3]
     assert [ranking.score for ranking in rankings] == sorted((r.score for r in rankings), reverse=True)
     for ranking in rankings:
         heuristic = measure_parts(candidates[ranking.index], OAK)
@@ -149,15 +146,14 @@ def test_places_are_normalised_within_the_set() -> None:
 
 
 def test_a_single_candidate_and_none_at_all(ranker: PromptRanker, candidates: list[Candidate]) -> None:
-    (only,) = ranker.rank(candidates[:1], [GREY], [ACCEPTED])
+    (only,) = ranker.rank(candidates[:1], [GREY])
     assert only.parts["prompt"] == 0.5
-    assert ranker.rank(candidates, [GREY] * 4, [Verdict("review", 0.4)] * 4) == []
+    assert ranker.rank([], []) == []
 
 
-def test_ties_go_to_fidelity_then_to_the_first(ranker: PromptRanker, candidates: list[Candidate]) -> None:
-    verdicts = [ACCEPTED, Verdict("accepted", 0.95), ACCEPTED]
-    rankings = ranker.rank([candidates[0]] * 3, [GREY] * 3, verdicts)
-    assert [ranking.index for ranking in rankings] == [1, 0, 2]
+def test_ties_go_to_the_first(ranker: PromptRanker, candidates: list[Candidate]) -> None:
+    rankings = ranker.rank([candidates[0]] * 3, [GREY] * 3)
+    assert [ranking.index for ranking in rankings] == [0, 1, 2]
 
 
 def test_a_prompt_tells_the_scene_in_words_that_a_net_can_take_in() -> None:

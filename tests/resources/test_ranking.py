@@ -1,4 +1,4 @@
-"""ranking: only accepted pictures, the better one first, every part on record."""
+"""ranking: the better one first, every part on record."""
 
 from __future__ import annotations
 
@@ -13,16 +13,14 @@ from resources.quality.ranking import HeuristicRanker, Ranking, measure_parts
 from resources.scenes.engine import Candidate, Placement, SceneJob
 from resources.scenes.studio import StudioEngine
 from resources.scenes.templates import Pose, SceneTemplate, load_templates
-from resources.verdicts import Verdict
 from tests.resources.printed_box import box_cutout
 
 TEMPLATES = load_templates()
 GREY = TEMPLATES["grey-sweep"]
-ACCEPTED = Verdict("accepted", 0.9)
 
 
-def rank(candidates: list[Candidate], templates: list[SceneTemplate], verdicts: list[Verdict]) -> list[Ranking]:
-    return HeuristicRanker().rank(candidates, templates, verdicts)
+def rank(candidates: list[Candidate], templates: list[SceneTemplate]) -> list[Ranking]:
+    return HeuristicRanker().rank(candidates, templates)
 
 
 def placed(left: int, top: int, size: tuple[int, int] = (480, 480), side: int = 220) -> Candidate:
@@ -46,18 +44,12 @@ def _candidates(count: int = 3) -> list[Candidate]:
 def _better(good: Candidate, bad: Candidate, part: str, template: SceneTemplate = GREY) -> None:
     """The part itself and the whole rank prefer the good one."""
     assert measure_parts(good, template)[part] > measure_parts(bad, template)[part] + 0.1
-    assert [r.index for r in rank([bad, good], [template] * 2, [ACCEPTED] * 2)] == [1, 0]
-
-
-def test_only_accepted_candidates_are_ranked() -> None:
-    verdicts = [Verdict("rejected", 0.1), ACCEPTED, Verdict("review", 0.4)]
-    assert [r.index for r in rank(_candidates(), [GREY] * 3, verdicts)] == [1]
-    assert rank(_candidates(), [GREY] * 3, [Verdict("rejected", 0.1)] * 3) == []
+    assert [r.index for r in rank([bad, good], [template] * 2)] == [1, 0]
 
 
 def test_parts_lie_in_0_to_1_and_are_logged(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
-        rankings = rank(_candidates(), [GREY] * 3, [ACCEPTED] * 3)
+        rankings = rank(_candidates(), [GREY] * 3)
     for ranking in rankings:
         assert set(ranking.parts) == {
             "composition",
@@ -74,32 +66,31 @@ def test_parts_lie_in_0_to_1_and_are_logged(caplog: pytest.LogCaptureFixture) ->
     assert all(part in caplog.text for part in rankings[0].parts)
 
 
-def test_ties_go_to_fidelity_then_to_the_first() -> None:
+def test_ties_go_to_the_first() -> None:
     one = _candidates(1)[0]
-    verdicts = [ACCEPTED, Verdict("accepted", 0.95), ACCEPTED]
-    assert [r.index for r in rank([one] * 3, [GREY] * 3, verdicts)] == [1, 0, 2]
+    assert [r.index for r in rank([one] * 3, [GREY] * 3)] == [0, 1, 2]
 
 
 def test_a_difference_of_a_ten_thousandth_is_a_tie() -> None:
     one = _candidates(1)[0]
     barely_larger = dataclasses.replace(one, placement=dataclasses.replace(one.placement, scale=1.0005))
     alike = dataclasses.replace(one, placement=dataclasses.replace(one.placement, scale=1.0))
-    better_judged = [ACCEPTED, Verdict("accepted", 0.95)]
-    assert [r.index for r in rank([alike, barely_larger], [GREY] * 2, better_judged)] == [1, 0]
+    for two in ([alike, barely_larger], [barely_larger, alike]):
+        assert [r.index for r in rank(two, [GREY] * 2)] == [0, 1]
 
 
 def test_a_single_candidate_is_the_best() -> None:
     one = _candidates(1)
-    (ranking,) = rank(one, [GREY], [ACCEPTED])
+    (ranking,) = rank(one, [GREY])
     assert ranking.index == 0
     assert ranking.parts == measure_parts(one[0], GREY)
-    assert ranking.score == pytest.approx(HeuristicRanker().rank(one * 2, [GREY] * 2, [ACCEPTED] * 2)[1].score)
+    assert ranking.score == pytest.approx(HeuristicRanker().rank(one * 2, [GREY] * 2)[1].score)
 
 
 def test_the_same_pictures_give_the_same_ranking_in_any_order() -> None:
     made = _candidates(3)
-    forward = rank(made, [GREY] * 3, [ACCEPTED] * 3)
-    backward = rank(made[::-1], [GREY] * 3, [ACCEPTED] * 3)
+    forward = rank(made, [GREY] * 3)
+    backward = rank(made[::-1], [GREY] * 3)
     assert [r.score for r in forward] == [r.score for r in backward]
     assert [r.parts for r in forward] == [r.parts for r in backward]
 
@@ -214,4 +205,4 @@ def test_a_product_that_drowns_in_its_background_ranks_lower() -> None:
 
 def test_lists_of_unequal_length_are_an_error() -> None:
     with pytest.raises(ValueError, match="zip"):
-        rank(_candidates(2), [GREY], [ACCEPTED, ACCEPTED])
+        rank(_candidates(2), [GREY])
