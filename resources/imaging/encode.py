@@ -17,10 +17,10 @@ _THUMBNAIL_QUALITIES = (85, 75, 65, 50, 35, 20)
 _SMALLEST_THUMBNAIL = 16
 
 
-def png_rgba(rgba: U8, level: int = 6) -> bytes:
+def png_rgba(rgba: U8, level: int = 4) -> bytes:
     """PNG of a picture with straight alpha; lossless, colours under alpha 0 included.
 
-    rgba: HxWx4 uint8 (else ValueError). level: zlib 0..9; 1 is twice as fast and about 10 % bigger.
+    rgba: HxWx4 uint8 (else ValueError). level: zlib 0..9; 6 makes cut-outs 6 % smaller in twice the time.
     """
     return _save(_checked(rgba, 4), "PNG", compress_level=level)
 
@@ -73,7 +73,7 @@ def preview(picture: U8, side: int = 480) -> bytes:
     picture: HxWx3 or HxWx4 (straight alpha) uint8, else ValueError. side: pixels of the longer side.
     """
     channels = 4 if picture.shape[2:] == (4,) else 3
-    return _save(_shrunk(_checked(picture, channels), side), "WEBP", quality=80, method=4)
+    return _save(_shrunk(_checked(picture, channels), side), "WEBP", quality=80, method=2)
 
 
 def thumbnail_jpeg(rgb: U8, side: int = 160, max_bytes: int = 10_000) -> bytes:
@@ -142,6 +142,6 @@ def _shrunk(image: Image.Image, side: int) -> Image.Image:
     size = _fitted(image.size, side)
     if size == image.size:
         return image
-    # Pillow premultiplies alpha itself. reducing_gap: where there is far to go, whole-number box averaging first;
-    # faster, no visible change.
-    return image.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
+    # Pillow premultiplies alpha itself. Hamming is as crisp as cubic where pictures shrink, for half of Lanczos' time.
+    # reducing_gap: where there is far to go, whole-number box averaging first; faster, no visible change.
+    return image.resize(size, Image.Resampling.HAMMING, reducing_gap=3.0)
