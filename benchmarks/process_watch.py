@@ -17,6 +17,7 @@ _ROLES = (
     ("api grpc", "code server"),
     ("code-server", "code server"),
     ("postgres", "database"),
+    ("catalog_assets.cli refresh", "worker"),
 )
 # A run is a child of the code server.
 _CHILDREN = {"code server": "worker"}

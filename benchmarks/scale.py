@@ -4,10 +4,10 @@
     python -m benchmarks.scale --skus 10000 --plain                10,000 SKUs of 256 px that cost next to nothing
     python -m benchmarks.scale --skus 10000 --plain --database postgres --changed 0.01
 
-First everything is new, then nothing changed, then --changed of the photos. Prints what each back-fill took: SKUs an
-hour, CPU seconds a SKU by process and by stage, runs, events, the size of the database, peak memory, and how long the
-UI's own questions take. Postgres is started for the occasion; `initdb` and `postgres` must be on the PATH. Nothing
-here is asserted.
+First everything is new, then nothing changed, then nothing again by `catalog refresh`, then --changed of the photos.
+Prints what each took: SKUs an hour, CPU seconds a SKU by process and by stage, runs, events, the size of the database,
+peak memory, and how long the UI's own questions take. Postgres is started for the occasion: `initdb` and `postgres`
+must be on the PATH. Nothing here is asserted.
 """
 
 from __future__ import annotations
@@ -15,10 +15,12 @@ from __future__ import annotations
 import argparse
 import os
 import sqlite3
+import subprocess
+import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -87,6 +89,10 @@ class Shop:
         """What Dagster's processes must know of it."""
         return {"CATALOG_ROOT": str(self.root), "CATALOG_CAMPAIGNS": str(self.folder / "campaigns")}
 
+    @property
+    def campaign(self) -> str:
+        return self.assets[-1][0]
+
     def change(self, share: float) -> None:
         """Other photos for some SKUs, spread over the whole catalog."""
         replace_photos(self.root, self.skus, share, plain=self.plain, megapixels=self.megapixels)
@@ -104,7 +110,10 @@ def open_shop(folder: Path, count: int, *, plain: bool, megapixels: float) -> Sh
 
 @dataclass
 class Phase:
-    """One back-fill and what it took. counts: SKUs made and failed at the last asset; runs and events are its own."""
+    """One back-fill or refresh and what it took; runs and events are its own.
+
+    counts: SKUs made and failed at the last asset.
+    """
 
     name: str
     status: str = ""
@@ -249,14 +258,32 @@ def asked(daemon: Daemon, asset: Sequence[str]) -> dict[str, float]:
 # ---- the phases
 
 
-def backfill(name: str, shop: Shop, on: Deployment, timeout: float) -> Phase:
-    """Launch a back-fill of all assets over all SKUs, wait for its end, and say what it took."""
+def backfilled(shop: Shop, on: Deployment, timeout: float) -> str:
+    """Launch a back-fill of all assets over all SKUs, and wait for its end; how it ended."""
+    return on.daemon.wait_for_backfill(on.daemon.launch_backfill(shop.assets, shop.skus), timeout)
+
+
+def refreshed(shop: Shop, on: Deployment, timeout: float) -> str:
+    """The same by `catalog refresh`, in a process of its own; how it ended."""
+    command = [sys.executable, "-m", "catalog_assets.cli", "refresh", "--root", str(shop.root)]
+    variables = {**os.environ, **shop.variables, "DAGSTER_HOME": str(shop.home)}
+    with (shop.folder / "refresh.log").open("ab") as log:
+        done = subprocess.run(
+            [*command, "--campaign", shop.campaign], env=variables, stdout=log, stderr=log, timeout=timeout, check=False
+        )
+    return f"exit {done.returncode}"
+
+
+Work = Callable[[Shop, Deployment, float], str]
+
+
+def phase_of(name: str, work: Work, shop: Shop, on: Deployment, timeout: float) -> Phase:
+    """Do the work, and say what it took."""
     phase = Phase(name)
     before = on.database.events()
     started = time.monotonic()
-    with watched(on.roots, phase.usage):
-        launched = on.daemon.launch_backfill(shop.assets, shop.skus)
-        phase.status = on.daemon.wait_for_backfill(launched, timeout)
+    with watched((*on.roots, os.getpid()), phase.usage):
+        phase.status = work(shop, on, timeout)
     phase.wall = time.monotonic() - started
     phase.counts = on.daemon.partition_counts(shop.assets[-1])
     phase.events = on.database.events()
@@ -265,6 +292,9 @@ def backfill(name: str, shop: Shop, on: Deployment, timeout: float) -> Phase:
     phase.database_mb = on.database.megabytes()
     phase.questions = asked(on.daemon, shop.assets[-1])
     return phase
+
+
+PHASES: dict[str, Work] = {"new": backfilled, "unchanged": backfilled, "refreshed": refreshed, "changed": backfilled}
 
 
 # ---- where the CPU time of the work itself goes
@@ -300,7 +330,7 @@ def stage_costs(count: int, engine: str, megapixels: float) -> dict[str, tuple[f
 
 
 def report(phases: Sequence[Phase], skus: int) -> None:
-    """One table: a column for each back-fill."""
+    """One table: a column for each phase."""
     table = Table(title=f"{skus} SKUs", title_justify="left")
     table.add_column("")
     for phase in phases:
@@ -368,10 +398,10 @@ def main() -> None:
         shop = open_shop(Path(folder), options.skus, plain=options.plain, megapixels=options.megapixels)
         phases = []
         with deployed(shop, options.database, options.runs) as on:
-            for title in ("new", "unchanged", "changed"):
+            for title, work in PHASES.items():
                 if title == "changed":
                     shop.change(options.changed)
-                phases.append(backfill(title, shop, on, options.timeout))
+                phases.append(phase_of(title, work, shop, on, options.timeout))
                 report(phases[-1:], options.skus)
     report(phases, options.skus)
 
