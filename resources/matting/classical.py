@@ -73,7 +73,7 @@ def _ordered(survey: Survey) -> list[Found]:
             return [first, second]
     cuts = _by_grabcut(survey)
     others = [flooded, shadeless, survey.closed_edges(cuts[0].mask)]
-    if cuts[0].measures["unexplained"] > _LEFT_OUT:
+    if cuts[0].told["unexplained"] > _LEFT_OUT:
         return [*others, *cuts]
     ordered = sorted([*others, cuts[0]], key=lambda found: found.sureness, reverse=True)
     return [*ordered, *cuts[1:]]
@@ -104,7 +104,7 @@ def _by_grabcut(survey: Survey) -> list[Found]:
     best, *others = sorted(found[:_WITNESSES], key=lambda one: one.sureness, reverse=True)
     mask = survey.outlined(best.mask)
     # An outline that does not survive being drawn again was not sure either.
-    agreement = min(best.measures["agreement"], overlap(resize_mask(mask, size), best.mask))
+    agreement = min(best.told["agreement"], overlap(resize_mask(mask, size), best.mask))
     more = {"unexplained": survey.unexplained(mask)} if survey.on_plain_ground else {}
     return [survey.found(best.name, mask, agreement, **more), *others, *found[_WITNESSES:]]
 

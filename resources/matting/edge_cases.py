@@ -330,10 +330,13 @@ def _band(lab: Field, depth: float, side: int) -> Field | None:
 
 def _line_frame(views: tuple[Field, ...]) -> float:
     """4 if lines of one colour run along all four sides and stop where they meet, else 0. views: each side on top."""
-    lines = [_line(view) for view in views]
-    if any(line is None for line in lines):
-        return 0.0
-    insets, colours = zip(*(line for line in lines if line is not None), strict=True)
+    lines: list[tuple[int, Field]] = []
+    for view in views:
+        line = _line(view)
+        if line is None:
+            return 0.0
+        lines.append(line)
+    insets, colours = zip(*lines, strict=True)
     if max(float(np.abs(colour - colours[0]).max()) for colour in colours) > 12:
         return 0.0
     # The seam of a tile goes on to the edge of the picture.

@@ -88,13 +88,13 @@ def _hypotheses(survey: Survey, answer: Answer) -> list[Found]:
 
 
 def _confirmed(floods: Sequence[Found]) -> bool:
-    return any(found.measures["agreement"] >= _CONFIRMED for found in floods)
+    return any(found.told["agreement"] >= _CONFIRMED for found in floods)
 
 
 def _certain(ours: Found) -> bool:
     """Whether nothing that another opinion could settle is in doubt."""
-    measures = ours.measures
-    return min(measures["agreement"], measures["steadiness"]) >= _SAME and measures["doubt"] <= _MOST_DOUBT
+    told = ours.told
+    return min(told["agreement"], told["steadiness"]) >= _SAME and told["doubt"] <= _MOST_DOUBT
 
 
 def _asked_again(survey: Survey, proposal: Mask, ours: Found) -> list[Found]:
@@ -103,12 +103,12 @@ def _asked_again(survey: Survey, proposal: Mask, ours: Found) -> list[Found]:
     Of its answers agreement says how far the net sees the same, steadiness how far its own readings do.
     """
     theirs = [
-        survey.again(found, agreement=survey.overlap(found.mask, proposal), steadiness=found.measures["agreement"])
+        survey.again(found, agreement=survey.overlap(found.mask, proposal), steadiness=found.told["agreement"])
         for found in considered(survey.under(default_thresholds(ClassicalEngine.name)))
     ]
-    agreement = max(ours.measures["agreement"], theirs[0].measures["agreement"])
+    agreement = max(ours.told["agreement"], theirs[0].told["agreement"])
     ours = survey.again(ours, agreement=agreement)
-    return [*theirs, ours] if ours.measures["doubt"] > _MOST_DOUBT else [ours, *theirs]
+    return [*theirs, ours] if ours.told["doubt"] > _MOST_DOUBT else [ours, *theirs]
 
 
 def _by_net(survey: Survey, proposal: Mask, answer: Answer, others: Sequence[Found]) -> Found:

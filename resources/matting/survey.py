@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
+from functools import cache, cached_property
 
 import cv2
 import numpy as np
@@ -43,14 +43,29 @@ _MOST_HYPOTHESES = 5
 _LEAST_SHADOW, _MOST_SHADOW = 0.005, 0.35
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Found:
-    """A hypothesis with what was measured of it, and what an engine's limits say of that; mask at any size."""
+    """A hypothesis, what is measured of it, and what an engine's limits say of that; mask at any size.
+
+    told: measures by name that whoever found it knows, agreement among them. look: those of its shape and colours, made
+    when somebody asks: of what the surest answer makes superfluous nobody does.
+    """
 
     name: str
     mask: Mask
-    measures: dict[str, float]
-    verdict: Verdict
+    told: Mapping[str, float]
+    look: Callable[[], dict[str, float]]
+    limits: MatteThresholds
+
+    @cached_property
+    def measures(self) -> dict[str, float]:
+        """Everything known of it."""
+        return {**self.look(), **self.told}
+
+    @cached_property
+    def verdict(self) -> Verdict:
+        """What the limits say."""
+        return judge_matte(self.measures, self.limits)
 
     @property
     def sureness(self) -> tuple[float, float]:
@@ -116,15 +131,15 @@ class Survey:
         return enclosed(self.plain)
 
     def found(self, name: str, mask: Mask, agreement: float, **more: float) -> Found:
-        """A hypothesis, measured. mask: at any size. more: further measures by name."""
-        return self._judged(name, mask, {**self._measured(mask), "agreement": agreement, **more})
+        """A hypothesis. mask: at any size. more: further measures by name."""
+        return self._hypothesis(name, mask, {"agreement": agreement, **more})
 
     def again(self, found: Found, **changed: float) -> Found:
         """The same hypothesis with other values of some measures."""
-        return self._judged(found.name, found.mask, {**found.measures, **changed})
+        return replace(found, told={**found.told, **changed}, limits=self.limits)
 
-    def _judged(self, name: str, mask: Mask, measures: dict[str, float]) -> Found:
-        return Found(name, mask, measures, judge_matte(measures, self.limits))
+    def _hypothesis(self, name: str, mask: Mask, told: Mapping[str, float]) -> Found:
+        return Found(name, mask, told, cache(lambda: self._measured(mask)), self.limits)
 
     def _measured(self, mask: Mask) -> dict[str, float]:
         """Shape and colour, always measured at the size of the search: limits depend on it."""
@@ -144,7 +159,7 @@ class Survey:
         """The flood with soft shades taken off."""
         mask = without_shade(flooded.mask, self.plain)
         shade = 1 - int(mask.sum()) / max(1, int(flooded.mask.sum()))
-        return self.found("shadeless_flood", mask, flooded.measures["agreement"], shade=shade)
+        return self.found("shadeless_flood", mask, flooded.told["agreement"], shade=shade)
 
     def closed_edges(self, other: Mask) -> Found:
         """What closed lines of edges enclose, as far as another answer agrees."""
@@ -176,7 +191,7 @@ class Survey:
             return considered
         # A large one is a doubt of both: it might be a dark part of the product.
         first = self.again(first, cast_shadow=shadow)
-        lit = self._judged(f"{first.name}_without_shadow", left, {**first.measures, **self._measured(left)})
+        lit = self._hypothesis(f"{first.name}_without_shadow", left, first.told)
         if lit.accepted or not first.accepted:
             return [lit, first, *considered[1:]]
         return [first, lit, *considered[1:]]

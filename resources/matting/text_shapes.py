@@ -96,8 +96,9 @@ def _marks(grey: Grey, ink: Mask) -> Marks:
     fits[0] = False
     # Grey levels inside, and of the ground in the box around, a quarter of the height wider.
     values = grey.astype(np.float64)
-    inside = np.bincount(labels.ravel(), values.ravel(), count) / np.maximum(area, 1)
-    square = np.bincount(labels.ravel(), (values * values).ravel(), count) / np.maximum(area, 1)
+    of, shades = labels[ink], values[ink]
+    inside = np.bincount(of, shades, count) / np.maximum(area, 1)
+    square = np.bincount(of, shades * shades, count) / np.maximum(area, 1)
     spread = np.sqrt(np.maximum(square - inside * inside, 0))
     # Ground is what lies a pixel off any ink: the soft rim of a letter is neither.
     ground = cv2.dilate(ink.astype(np.uint8), np.ones((3, 3), np.uint8)) == 0
