@@ -544,6 +544,39 @@ def prune(root: str, dry_run: bool) -> int:
 
 @cli.command()
 @root_option
+@sku_option
+@click.option("--mend", is_flag=True, help="Take damaged files away, so that the next run makes them again.")
+@command
+def verify(root: str, skus: Sequence[str], mend: bool) -> int:
+    """Read every stored file back and compare it with its record: finds what a disk or somebody changed."""
+    from catalog_assets.refresh import RefreshError
+    from catalog_assets.verification import Damage, verify_catalog
+    from resources.names import sku_name
+    from resources.progress import Progress
+
+    steps, work = verify_catalog(_store(root), {sku_name(sku).key for sku in skus}, mend=mend)
+    if skus and not steps:
+        raise RefreshError(f"Nothing is on record of {', '.join(skus)} in {root}.")
+    files, damages = 0, list[Damage]()
+    with Progress(show=sys.stderr.isatty()).bar("verifying", steps) as step:
+        for one in work:
+            files += one.files
+            damages += one.damages
+            step(1)
+    for damage in damages:
+        _say(f"{damage.sku}: {damage.message}" + ("" if damage.can_be_made else " Its photo is no longer uploaded."))
+    _say(f"{files} files read, {len(damages)} not as they were written.")
+    due = sorted({damage.sku for damage in damages if damage.can_be_made})
+    if due and not mend:
+        _say("next: catalog verify --mend takes the damaged ones away, so that a refresh makes them again")
+    elif due:
+        where = "" if root == "catalog" else f" --root {shlex.quote(root)}"
+        _say(f"next: catalog refresh{''.join(f' --sku {shlex.quote(sku)}' for sku in due)}{where}")
+    return SOME_STOPPED if damages else DONE
+
+
+@cli.command()
+@root_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @command
 def doctor(root: str, as_json: bool) -> int:

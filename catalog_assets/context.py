@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections import OrderedDict, defaultdict
@@ -17,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalog_assets.decisions import Decisions
-from catalog_assets.records import FileRef, Record, fingerprint, read_file
+from catalog_assets.records import DamagedError, FileRef, Record, fingerprint, read_file, remove_damaged
 from catalog_assets.settings import Settings
 from catalog_assets.stage import RefusedError
 from resources.budget import Budget
@@ -33,6 +34,8 @@ from resources.scenes.prompts import described
 from resources.store import CatalogStore, StoreError
 from resources.uploads import SkuUploads, UploadIndex, is_as_listed, scan_uploads
 from resources.verdicts import Rejection
+
+log = logging.getLogger("catalog.context")
 
 T = TypeVar("T")
 Pixels = NDArray[np.uint8]
@@ -228,10 +231,16 @@ class RunContext:
             return self._budgets[campaign]
 
     def close(self) -> None:
-        """Settle what was spent, and write what the ledger holds. Nothing may be made after that."""
+        """Settle what was spent, and write what the ledger holds. Nothing may be made after that.
+
+        Trouble with the ledger is said, and costs no SKU its outcome.
+        """
         for budget in self._budgets.values():
             budget.close()
-        self.ledger.close()
+        try:
+            self.ledger.close()
+        except StoreError as error:
+            log.error("What some products cost could not be written, and is missing from the ledger: %s", error)
 
     def description(self, cutout: Record) -> str:
         """What a product is, in a few words of whatever origin: as catalog.csv says, else as a net sees its cut-out.
@@ -261,8 +270,21 @@ class RunContext:
         with lock:
             yield
 
+    def read(self, ref: FileRef) -> bytes:
+        """The bytes of a stored file. Raises VanishedError if it is missing, DamagedError if its bytes changed since.
+
+        A damaged one is taken away: whoever looks for it next makes it again.
+        """
+        try:
+            return read_file(self.store, ref)
+        except DamagedError as error:
+            log.error("%s", error.message)
+            if remove_damaged(self.store, ref):
+                error.hint = "It was taken away: run the SKU again with `catalog refresh`, and it is made again."
+            raise
+
     def photo(self, record: Record) -> Photo:
-        """The normalised and corrected photo of a raw_photo record. Raises ValueError if its bytes changed since."""
+        """The normalised and corrected photo of a raw_photo record. Raises as `read`."""
         ref = record.files["photo"]
         limits = self.settings.photo.limits()
         correction = Correction.from_facts(record.facts.get("correction", {}))
@@ -270,7 +292,7 @@ class RunContext:
         def load() -> Photo:
             width, height = record.facts["source_size"]
             with self.decoding.reserve(width * height):
-                photo = decode_photo(read_file(self.store, ref), limits)
+                photo = decode_photo(self.read(ref), limits)
             if isinstance(photo, Rejection):
                 raise ValueError(f"{ref.key}: {photo.message}")
             return replace(photo, rgb=apply(photo.rgb, correction)) if correction.changes else photo
@@ -286,12 +308,12 @@ class RunContext:
         return f"photo {record.files['photo'].sha256} {self.settings.photo.limits()} {correction}"
 
     def rgba(self, ref: FileRef) -> Pixels:
-        """A stored cut-out: HxWx4 uint8, straight alpha. Raises ValueError if its bytes changed since."""
-        return self._pictures.get(f"rgba {ref.sha256}", lambda: read_rgba(read_file(self.store, ref)), _bytes)
+        """A stored cut-out: HxWx4 uint8, straight alpha. Raises as `read`."""
+        return self._pictures.get(f"rgba {ref.sha256}", lambda: read_rgba(self.read(ref)), _bytes)
 
     def rgb(self, ref: FileRef) -> Pixels:
-        """A stored candidate: HxWx3 uint8. Raises ValueError if its bytes changed since."""
-        return self._pictures.get(f"rgb {ref.sha256}", lambda: read_rgb(read_file(self.store, ref)), _bytes)
+        """A stored candidate: HxWx3 uint8. Raises as `read`."""
+        return self._pictures.get(f"rgb {ref.sha256}", lambda: read_rgb(self.read(ref)), _bytes)
 
     def remember_rgb(self, ref: FileRef, rgb: Pixels) -> None:
         """Hand a picture that was just stored without loss on to the next stage."""

@@ -17,7 +17,9 @@ from typing import Any
 
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_exponential
 
+from catalog_assets.health import LINE_STOPPED
 from catalog_assets.quarantine import Quarantine
+from catalog_assets.records import DAMAGED_FILE
 from catalog_assets.stage import RefusedError, Stage, StageResult
 from resources.store import StoreError
 from resources.transient import is_out_of_memory, is_transient
@@ -28,6 +30,19 @@ log = logging.getLogger("catalog.line")
 ATTEMPTS = 3
 # Looks at a SKU after it was made, at most.
 LOOKS = 3
+# Trouble with the store as a whole; if that many SKUs in a row end with it, the rest is left for another run.
+STORE_DOWN = frozenset(
+    {
+        "disk_full",
+        "missing_bucket",
+        "no_credentials",
+        "store_busy",
+        "store_unreachable",
+        "wrong_credentials",
+        "wrong_region",
+    }
+)
+OUTAGE = 8
 OnResult = Callable[[StageResult], None]
 OnSku = Callable[[Sequence[StageResult]], None]
 
@@ -108,16 +123,17 @@ def run_line(
     last, and for the last stage at the very end, in the order of `skus`. (Dagster starts the next line on
     whatever is already materialized; handed over early, the last asset would cut that line into many small
     runs.) on_sku is called in this thread when a SKU is through, with its results.
-    At most `threads` groups of `group_size` SKUs are in memory at once, whatever the length of the batch.
+    At most `threads` groups of `group_size` SKUs are in memory at once, whatever the length of the batch. While the
+    store is down nothing can be made: then the rest is not tried.
     """
-    report = LineReport()
+    report, outage = LineReport(), Outage(line)
     held: dict[str, StageResult] = {}
     last = line.stages[-1].asset
     groups = [list(skus[start : start + group_size]) for start in range(0, len(skus), group_size)]
     pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="line")
     try:
         # Nobody else holds on to the futures: what was handed over is let go of.
-        for done in as_completed([pool.submit(run_group, line, group) for group in groups]):
+        for done in as_completed([pool.submit(outage.run, group) for group in groups]):
             for results in done.result():
                 report.add(results)
                 on_sku(results)
@@ -131,7 +147,40 @@ def run_line(
     for sku in skus:
         if sku in held:
             on_result(held[sku])
+    if outage.reason is not None:
+        report.stopped.append(outage.reason)
     return report
+
+
+class Outage:
+    """Runs groups of a line until the store has failed for one SKU after the other. reason: why the rest was left."""
+
+    def __init__(self, line: Line) -> None:
+        self.line = line
+        self.reason: Rejection | None = None
+        self._in_a_row = 0
+        self._lock = threading.Lock()
+
+    def run(self, skus: Sequence[str]) -> list[list[StageResult]]:
+        """As `run_group`; what is left gets no quarantine record either, because that would lie in the same store."""
+        if self.reason is not None:
+            first = self.line.stages[0].asset
+            return [[StageResult(first, sku, "rejected", rejection=self.reason, check=False)] for sku in skus]
+        done = run_group(self.line, skus)
+        for results in done:
+            self._see(results[-1].rejection)
+        return done
+
+    def _see(self, rejection: Rejection | None) -> None:
+        with self._lock:
+            if rejection is None or rejection.code not in STORE_DOWN:
+                self._in_a_row = 0
+                return
+            self._in_a_row += 1
+            if self._in_a_row == OUTAGE and self.reason is None:
+                said = f"Not worked on: the store failed for {OUTAGE} products in a row. {rejection.message}"
+                self.reason = Rejection(LINE_STOPPED, said, rejection.hint, retryable=True)
+                log.error("%s: the rest of the batch is left: %s", self.line.name, rejection.message)
 
 
 def run_group(line: Line, skus: Sequence[str]) -> list[list[StageResult]]:
@@ -168,13 +217,24 @@ def _passed(stages: Sequence[Stage], skus: Sequence[str]) -> dict[str, list[Stag
 
 
 def _is_unsettled(results: Sequence[StageResult]) -> bool:
-    """True if anything was made; where the program failed another look would only wait for the same failure."""
+    """True if anything was made, or a damaged input was taken away, which the stage that made it will miss.
+
+    Where the program failed another look would only wait for the same failure.
+    """
+    if _is_damage(results[-1]):
+        return True
     last = results[-1].rejection
     return any(result.fresh for result in results) and not (last is not None and last.details)
 
 
+def _is_damage(result: StageResult) -> bool:
+    return result.rejection is not None and result.rejection.code == DAMAGED_FILE
+
+
 def _newest(made: Sequence[StageResult], looked: Sequence[StageResult]) -> list[StageResult]:
     """What to say of a SKU that was looked at again: what was made, where the look found it unchanged."""
+    if _is_damage(made[-1]) and looked[-1].stage == made[-1].stage and looked[-1].rejection is not None:
+        return list(made)  # another line must make what was taken away; that it is missing now says less
     before = {result.stage: result for result in made}
     return [
         before[result.stage] if not result.fresh and _same(before.get(result.stage), result) else result
@@ -191,6 +251,8 @@ def _settle(line: Line, results: Sequence[StageResult]) -> None:
     """Bring the quarantine up to date for one SKU. Trouble with that costs no SKU its outcome."""
     try:
         _retrying()(line.quarantine.settle, results)
+    except StoreError as error:
+        log.error("%s: the quarantine record of %s could not be written: %s", line.name, results[-1].sku, error)
     except Exception:
         log.exception("%s: the quarantine record of %s could not be written", line.name, results[-1].sku)
 
@@ -239,10 +301,11 @@ def _unexpected(stage: Stage, sku: str, error: Exception) -> StageResult:
     if isinstance(error, RefusedError):
         return StageResult(stage.asset, sku, "rejected", rejection=replace(error.rejection, stage=stage.asset))
     details = "".join(traceback.format_exception(error))
-    log.error("%s: %s failed unexpectedly in %s\n%s", stage.asset, sku, threading.current_thread().name, details)
     if isinstance(error, StoreError):
+        log.error("%s: %s: %s", stage.asset, sku, error)
         rejection = replace(error.rejection(stage.asset), details=details)
         return StageResult(stage.asset, sku, "rejected", rejection=rejection, check=False)
+    log.error("%s: %s failed unexpectedly in %s\n%s", stage.asset, sku, threading.current_thread().name, details)
     rejection = Rejection(
         code=INTERNAL_ERROR,
         message=f"The program failed on this product: {type(error).__name__}: {error}",

@@ -311,7 +311,7 @@ def read_export(store: CatalogStore, path: str, sha256: str) -> tuple[bytes | No
         return None, Unpublished("missing", f"The exported file {display(path)} is gone. {hint}")
     if content_hash(data) != sha256:
         what = f"The exported file {display(path)} was changed after it was checked."
-        hint = "Find out who writes there, then remove it: `catalog refresh` makes it again."
+        hint = "Find out who writes there. `catalog verify --mend` removes it, then `catalog refresh` makes it again."
         return None, Unpublished("changed", f"{what} {hint}")
     return data, None
 

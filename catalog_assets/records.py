@@ -24,6 +24,7 @@ from resources.verdicts import Rejection, Verdict
 log = logging.getLogger("catalog.records")
 
 RECORD_FORMAT = 1
+DAMAGED_FILE = "damaged_file"
 
 # A picture that was written after its record, and so lately, is about to be named by a new one.
 _IN_WORK_S = 3600.0
@@ -132,7 +133,8 @@ class VanishedError(NotFound):
     """
 
     def __init__(self, key: str, message: str = "") -> None:
-        super().__init__(key, message)
+        super().__init__(key, message or f"{display(key)} is not there, although its record names it.")
+        self.hint = "Run the SKU again with `catalog refresh`: what is missing is made again."
         self.retryable = True
 
 
@@ -141,10 +143,9 @@ class DamagedError(StoreError, ValueError):
 
     def __init__(self, ref: FileRef, found: str) -> None:
         super().__init__(
-            "damaged_file",
+            DAMAGED_FILE,
             f"{display(ref.key)} is damaged: content {found[:16]} found, {ref.sha256[:16]} expected.",
-            "It was taken away: run the SKU again with `catalog refresh`, and it is made again. If there are more, "
-            "`catalog verify` finds them; have the disk looked at.",
+            "`catalog verify --mend` takes it away, then `catalog refresh` makes it again.",
         )
         self.args = (ref, found)  # what a copy in another process is made from
         self.ref = ref
@@ -171,7 +172,7 @@ class Shelf:
     def _records(self) -> dict[str, Record]:
         found: dict[str, Record] = {}
         for key in sorted(self._entries):
-            if key.endswith(".json") and (record := _read(self.store, key)) is not None:
+            if key.endswith(".json") and (record := read_record(self.store, key)) is not None:
                 found[record.name] = record
         return found
 
@@ -258,8 +259,8 @@ class Shelf:
     def _put_record(self, record: Record) -> None:
         before = self.record(record.name)
         key = self._key(record.name)
-        data = json.dumps(record.to_json(), sort_keys=True, ensure_ascii=False, allow_nan=False, indent=1)
-        self.store.write(key, data.encode())
+        data = _sealed(json.dumps(record.to_json(), sort_keys=True, ensure_ascii=False, allow_nan=False, indent=1))
+        self.store.write(key, data)
         self._entries[key] = Entry(key=key, size=len(data), token="")
         self._records[record.name] = record
         if before is not None:
@@ -305,18 +306,38 @@ def stored_records(store: CatalogStore, prefix: str, *, verdicts: bool = True) -
     verdicts: False for a report that reads no verdicts and measures. They are most of a record, and left unread then.
     """
     keys = (f"{prefix}/{name}" for name in store.children(prefix) if name.endswith(".json"))
-    found = {record.name: record for key in keys if (record := _read(store, key, verdicts=verdicts)) is not None}
+    found = {record.name: record for key in keys if (record := read_record(store, key, verdicts=verdicts)) is not None}
     return [found[name] for name in sorted(found)]
 
 
-def _read(store: CatalogStore, key: str, *, verdicts: bool = True) -> Record | None:
-    """A record, or None where the file is gone or damaged: then the work is simply done again."""
+def read_record(store: CatalogStore, key: str, *, verdicts: bool = True) -> Record | None:
+    """The record under a key, or None where it is gone or damaged: then the work is simply done again."""
     try:
         data = store.read(key)
+        _insist_on_seal(data)
         return Record.from_json(json.loads(data if verdicts else _without_verdicts(data)))
     except (NotFound, ValueError, KeyError, TypeError):
         log.warning("%s: damaged record, made again", key)
         return None
+
+
+# The first line of a record holds the hash of all that follows: a flipped bit may well leave a number a number.
+_SEAL = b'{\n "seal": "'
+_SEAL_END = b'",'
+_SEAL_DIGITS = 16
+
+
+def _sealed(text: str) -> bytes:
+    """A JSON object in lines, with the seal as its first one."""
+    rest = text.removeprefix("{").encode()
+    return _SEAL + content_hash(rest)[:_SEAL_DIGITS].encode() + _SEAL_END + rest
+
+
+def _insist_on_seal(data: bytes) -> None:
+    """Raise ValueError if a record is not as it was written. Those of earlier versions have no seal to break."""
+    seal, end, rest = data[len(_SEAL) :].partition(_SEAL_END)
+    if data.startswith(_SEAL) and (not end or content_hash(rest)[:_SEAL_DIGITS].encode() != seal):
+        raise ValueError("a record that was changed since it was written")
 
 
 # Where they begin and end in a record as `save` writes it: one space more for each level, and no string of JSON holds a

@@ -75,7 +75,9 @@ class Refreshed:
 
     @property
     def ok(self) -> bool:
-        return not self.stopped and not self.broken_runs
+        """True if all were made. What was refused may be missing in quarantine: a full disk has no room for it."""
+        refused = any(counts["rejected"] or counts["review"] for counts in self.counts.values())
+        return not self.stopped and not self.broken_runs and not refused
 
 
 @dataclass(frozen=True)

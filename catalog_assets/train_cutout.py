@@ -17,7 +17,7 @@ from pathlib import Path
 from catalog_assets.context import RunContext
 from catalog_assets.dossier import in_order
 from catalog_assets.models import known
-from catalog_assets.records import Record, made_from, product_folder, read_file, stored_records
+from catalog_assets.records import Record, made_from, product_folder, stored_records
 from catalog_assets.sample_catalog import SAMPLE
 from catalog_assets.settings import SettingsError, load_settings
 from catalog_assets.stages.mask import OWN_ALPHA
@@ -204,7 +204,7 @@ def _read(context: RunContext, candidate: _Candidate) -> Pair | LeftOut:
     photo, mask = candidate.photo, candidate.mask
     name = f"{mask.sku}/{mask.name}"
     try:
-        alpha = read_grey(read_file(context.store, mask.files[MASK]))
+        alpha = read_grey(context.read(mask.files[MASK]))
         picture = context.photo(photo)
     except StoreError as error:
         if error.retryable:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from catalog_assets.context import RunContext
-from catalog_assets.records import Record, Shelf, product_shelf, read_file
+from catalog_assets.records import Record, Shelf, product_shelf
 from resources.store import NotFound, StoreError
 
 log = logging.getLogger("catalog.twins")
@@ -59,7 +59,7 @@ def _copied(context: RunContext, shelf: Shelf, blank: Record, twin: Record) -> R
     for role, ref in twin.files.items():
         stem = blank.name if role == blank.stage else f"{blank.name}.{role}"
         try:
-            files[role] = shelf.put(stem, ref.key.rsplit(".", 1)[1], read_file(context.store, ref))
+            files[role] = shelf.put(stem, ref.key.rsplit(".", 1)[1], context.read(ref))
         except (NotFound, ValueError) as error:
             log.warning("%s of %s is made anew: %s", blank.stage, blank.sku, error)
             return None

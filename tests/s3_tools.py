@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import threading
 import time
@@ -36,12 +37,23 @@ def s3_client(endpoint: str, *, attempts: int = 3, timeout_s: float = 10.0) -> A
 
 @dataclass(frozen=True)
 class Fault:
-    """What happens to one request: an error reply, silence for some seconds, or a body cut off after some bytes."""
+    """What happens to one request: an error reply, silence for some seconds, or a body cut off after some bytes.
+
+    on: only to requests whose line (GET /bucket/key) holds that. drip_s: the reply comes in pieces, with so many
+    seconds before each. hangs_up: the connection ends in mid-request, which S3 never sees whole. loses_reply: S3 does
+    what was asked, but the connection ends before it answers. lies: a body that is cut off looks whole: its length is
+    told as cut, and there is no checksum.
+    """
 
     status: int = 0
     code: str = ""
     silent_s: float = 0.0
     cut_after: int = -1
+    on: str = ""
+    drip_s: float = 0.0
+    hangs_up: bool = False
+    loses_reply: bool = False
+    lies: bool = False
 
 
 @dataclass
@@ -51,6 +63,16 @@ class FaultyProxy:
     endpoint: str
     faults: deque[Fault] = field(default_factory=deque)
     requests: list[str] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def next_fault(self, line: str) -> Fault:
+        """The first planned fault that is about such a request, which is then spent."""
+        with self._lock:
+            found = next((fault for fault in self.faults if fault.on in line), None)
+            if found is None:
+                return Fault()
+            self.faults.remove(found)
+            return found
 
     def plan(self, *faults: Fault) -> None:
         self.faults.clear()
@@ -70,14 +92,20 @@ def faulty_proxy(target: str) -> Iterator[FaultyProxy]:
         protocol_version = "HTTP/1.1"
 
         def handle_any(self) -> None:
-            proxy.requests.append(f"{self.command} {self.path}")
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            fault = proxy.faults.popleft() if proxy.faults else Fault()
+            line = f"{self.command} {self.path}"
+            proxy.requests.append(line)
+            fault = proxy.next_fault(line)
+            length = int(self.headers.get("Content-Length", 0))
+            body = self.rfile.read(length // 2 if fault.hangs_up else length)
             time.sleep(fault.silent_s)
-            if fault.status:
-                self._refuse(fault)
-            else:
-                self._forward(body, fault)
+            if fault.hangs_up:
+                self.close_connection = True
+                return
+            with contextlib.suppress(ConnectionError):  # the client may be tired of waiting
+                if fault.status:
+                    self._refuse(fault)
+                else:
+                    self._forward(body, fault)
 
         do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = handle_any  # noqa: N815
 
@@ -95,17 +123,27 @@ def faulty_proxy(target: str) -> Iterator[FaultyProxy]:
             connection.request(self.command, self.path, body, dict(self.headers))
             reply = connection.getresponse()
             data = reply.read()
+            connection.close()
+            if fault.loses_reply:
+                self.close_connection = True
+                return
+            if fault.lies:
+                data = data[: fault.cut_after]
             self.send_response(reply.status)
             for name, value in reply.getheaders():
-                if name.lower() not in ("connection", "transfer-encoding", "content-length", "date", "server"):
+                dropped = ("connection", "transfer-encoding", "content-length", "date", "server")
+                if not name.lower().startswith((*dropped, "x-amz-checksum") if fault.lies else dropped):
                     self.send_header(name, value)
             length = reply.getheader("Content-Length") if self.command == "HEAD" else str(len(data))
             self.send_header("Content-Length", length or "0")
             self.end_headers()
-            connection.close()
             if fault.cut_after >= 0:
                 self.wfile.write(data[: fault.cut_after])
                 self.close_connection = True
+            elif fault.drip_s:
+                for start in range(0, len(data), piece := len(data) // 4 + 1):
+                    time.sleep(fault.drip_s)
+                    self.wfile.write(data[start : start + piece])
             else:
                 self.wfile.write(data)
 

@@ -9,7 +9,7 @@ from dataclasses import asdict, replace
 import numpy as np
 
 from catalog_assets.context import RunContext
-from catalog_assets.records import Record, Shelf, fingerprint, made_from, product_shelf, read_file
+from catalog_assets.records import Record, Shelf, fingerprint, made_from, product_shelf
 from catalog_assets.stage import Stage, StageResult, summarise
 from catalog_assets.stages.mask import not_ready
 from catalog_assets.twins import once
@@ -78,7 +78,7 @@ class Cutout(Stage):
 
     def _make(self, shelf: Shelf, photo: Record, mask: Record, blank: Record) -> Record:
         picture = self.context.photo(photo)
-        alpha = read_grey(read_file(self.context.store, mask.files["mask"]))
+        alpha = read_grey(self.context.read(mask.files["mask"]))
         started = time.perf_counter()
         rgba = np.dstack([picture.rgb, alpha]) if picture.alpha is not None else make_cutout(picture.rgb, alpha)
         files = {

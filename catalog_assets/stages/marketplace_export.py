@@ -10,7 +10,7 @@ from typing import Any
 
 from catalog_assets.campaign_files import EVERGREEN, Campaign
 from catalog_assets.context import RunContext
-from catalog_assets.records import FileRef, Record, Shelf, campaign_shelf, fingerprint, product_shelf, read_file
+from catalog_assets.records import DamagedError, FileRef, Record, Shelf, campaign_shelf, fingerprint, product_shelf
 from catalog_assets.stage import Stage, StageResult, summarise
 from catalog_assets.stages.candidates import set_aside
 from catalog_assets.stages.cutout import current_cutouts
@@ -135,19 +135,20 @@ class MarketplaceExport(Stage):
         """Why the bytes that lie there are not those that were judged. The stores' sizes and dates prove nothing."""
         name, words = record.files[role].key.rsplit("/", 1)[1], "final picture" if role == "final" else "cut-out"
         try:
-            read_file(self.context.store, record.files[role])
+            self.context.read(record.files[role])
         except NotFound:
             if self._is_replaced(record):
                 raise  # another run works on this SKU: the next attempt reads its records
             what = "is gone"
-        except ValueError:
+        except DamagedError:
             what = "was changed after it was judged"
         else:
             return None
         return Rejection(
             f"{role}_changed",
             f"{record.name}: the {words} {display(name)} {what}, so it is not exported.",
-            f"Find out who writes into the store. `catalog refresh --force --sku {record.sku}` makes it again.",
+            f"Find out who writes into the store. `catalog refresh --sku {record.sku}` makes it again.",
+            retryable=True,
         )
 
     def _is_replaced(self, record: Record) -> bool:

@@ -13,7 +13,8 @@ from catalog_assets.stage import Stage, StageResult, summarise
 from resources.imaging.correction import Correction, apply, estimate
 from resources.imaging.decode import Photo, decode_photo, read_header
 from resources.imaging.encode import preview
-from resources.store import NotFound
+from resources.names import display
+from resources.store import NotFound, StoreError
 from resources.uploads import SkuUploads, UploadedView, main_view, wanted_view_missing
 from resources.verdicts import Rejection
 
@@ -98,10 +99,7 @@ class RawPhoto(Stage):
         content = self._known_content(before, view)
         data = b""
         if content is None:
-            try:
-                data = b"" if view.problem else self.context.store.read(view.key)
-            except NotFound:
-                raise ConnectionError(f"{view.key} went away while it was read") from None
+            data = b"" if view.problem else self._read(view)
             content = hashlib.sha256(data).hexdigest()
         wanted = fingerprint(
             {
@@ -120,7 +118,7 @@ class RawPhoto(Stage):
                 return current
             return shelf.save(_with_token(current, view.token))
         if not data and not view.problem:
-            data = self.context.store.read(view.key)
+            data = self._read(view)
         return self._make(
             shelf,
             sku,
@@ -143,6 +141,16 @@ class RawPhoto(Stage):
         if before is None or self.context.force or before.inputs.get("token") != view.token:
             return None
         return str(before.inputs["content"])
+
+    def _read(self, view: UploadedView) -> bytes:
+        """An uploaded photo. Raises StoreError if it is not there as it was listed; then another look may find it."""
+        try:
+            data = self.context.store.read(view.key)
+        except NotFound:
+            raise _changed(view, "nothing") from None
+        if len(data) != view.size:
+            raise _changed(view, f"{len(data)} bytes")
+        return data
 
     def _make(self, shelf: Shelf, sku: str, view: UploadedView, data: bytes, blank: Record) -> Record:
         started = time.perf_counter()
@@ -187,6 +195,15 @@ class RawPhoto(Stage):
             return header
         with self.context.decoding.reserve(header.width * header.height):
             return decode_photo(data, limits)
+
+
+def _changed(view: UploadedView, found: str) -> StoreError:
+    return StoreError(
+        "upload_changed",
+        f"{display(view.key)} changed while it was taken in: {found} found, {view.size} bytes listed.",
+        "Wait until it is uploaded as a whole, then run again.",
+        retryable=True,
+    )
 
 
 def _with_token(record: Record, token: str) -> Record:

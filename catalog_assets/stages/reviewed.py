@@ -17,7 +17,7 @@ import numpy as np
 
 from catalog_assets.context import RunContext
 from catalog_assets.decisions import Decided, Decision, bad_decision
-from catalog_assets.records import FileRef, Record, Shelf, fingerprint, judged_record, read_file
+from catalog_assets.records import FileRef, Record, Shelf, fingerprint, judged_record
 from resources.imaging.alpha import Alpha, Rgb
 from resources.imaging.correction import Correction
 from resources.imaging.encode import png_grey, preview, read_grey
@@ -272,7 +272,7 @@ class _Applied:
     def _approved(self) -> Record:
         file = self.found.files[MASK]
         if self.current.facts.get(DECISION) != "approve":  # else it was looked at when it was approved first
-            problem = useless(read_grey(read_file(self.context.store, file)))
+            problem = useless(read_grey(self.context.read(file)))
             if problem:
                 return _refused(self.found, self._bad(f"the mask cannot be approved, {problem}"))
         return self._accepted(file, "", self.verdict.measures)
@@ -300,7 +300,7 @@ class _Applied:
                 return self._bad(f"its matte is no good: {_lower(alpha.message)} {alpha.hint}")
         else:
             ref = self.found.files[f"{_HYPOTHESIS}{self.said.hypothesis}"]
-            hypothesis = read_grey(read_file(self.context.store, ref)) > 127
+            hypothesis = read_grey(self.context.read(ref)) > 127
             alpha = EdgeRefiner().refine(self.context.photo(self.photo).rgb, hypothesis)
         problem = useless(alpha)
         return self._bad(f"no mask comes of it, {problem}") if problem else alpha

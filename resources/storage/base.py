@@ -38,7 +38,7 @@ BAD_KEY = "bad_key"
 class StoreError(Exception):
     """The store could not do it: code, message and hint in words for a person, never a secret.
 
-    retryable: True if the same call may work later (network, overload).
+    retryable: True if the same call may work a little later (network, overload), with nothing done about it.
     """
 
     def __init__(self, code: str, message: str, hint: str = "", *, retryable: bool = False) -> None:
@@ -52,8 +52,8 @@ class StoreError(Exception):
         return f"{self.message} {self.hint}".strip()
 
     def rejection(self, stage: str = "") -> Rejection:
-        """The same as a value, for a SKU's outcome."""
-        return Rejection(self.code, self.message, self.hint, stage=stage, retryable=self.retryable)
+        """The same as a value, for a SKU's outcome. Never the fault of its pictures: a later run may get through."""
+        return Rejection(self.code, self.message, self.hint, stage=stage, retryable=True)
 
 
 class NotFound(StoreError):  # noqa: N818  (reads as what it is, like KeyError's cousins in other stores)

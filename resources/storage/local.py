@@ -340,8 +340,13 @@ def _link(whole: Path, path: Path, data: bytes) -> None:
     except OSError as error:
         if error.errno not in _NO_LINKS:
             raise
-        with path.open("xb") as file:  # may be seen half written: still nobody else creates it
-            file.write(data)
+        file = path.open("xb")  # may be seen half written: still nobody else creates it
+        try:
+            with file:
+                file.write(data)
+        except OSError:
+            path.unlink()
+            raise
 
 
 def _put_back(claimed: Path, path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -100,35 +99,10 @@ def proxy(s3_server: S3Server) -> Iterator[FaultyProxy]:
         yield found
 
 
-class KeyOutage(deque[Fault]):
-    """Faults of a proxy for requests that name one key only; a thread of the proxy serves one request at a time."""
-
-    def __init__(self, part: str, times: int) -> None:
-        super().__init__([Fault(status=500, code="InternalError")] * times)
-        self.part = part
-        self.current = threading.local()
-
-    def __bool__(self) -> bool:
-        return len(self) > 0 and self.part in self.current.line
-
-
-class Requests(list[str]):
-    """Request lines, as the proxy's threads note them before they look for a fault."""
-
-    def __init__(self, outage: KeyOutage) -> None:
-        super().__init__()
-        self.outage = outage
-
-    def append(self, line: str) -> None:
-        self.outage.current.line = line
-        super().append(line)
-
-
-def break_key(proxy: FaultyProxy, part: str, times: int = 1000) -> KeyOutage:
-    """Let the next requests whose line (GET /bucket/key) holds `part` fail with 500."""
-    outage = KeyOutage(part, times)
-    proxy.faults, proxy.requests = outage, Requests(outage)
-    return outage
+def break_key(proxy: FaultyProxy, part: str, times: int = 1000) -> deque[Fault]:
+    """Let the next requests whose line (GET /bucket/key) holds `part` fail with 500; those faults."""
+    proxy.plan(*[Fault(status=500, code="InternalError", on=part)] * times)
+    return proxy.faults
 
 
 def records(store: CatalogStore) -> dict[str, str]:

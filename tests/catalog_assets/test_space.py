@@ -160,7 +160,7 @@ def test_the_trace_still_says_why_and_that_a_picture_is_not_kept(root: Path) -> 
     run_campaign(root)
     found = trace(open_store(str(root)), campaigns(SALE), "a")
     text = found.as_text()
-    assert "2 candidates, 2 accepted" in text
+    assert "2 candidates, 1 judged, 1 accepted" in text
     assert text.count("not kept, to save space") == 1
     [figures] = [shown for title, shown in found.figures if title == "sale"]
     small = [figure for figure in figures if "not kept" in figure.message]

@@ -133,7 +133,7 @@ def test_pairs_of_the_catalog_are_what_was_accepted_and_who_said_so(tmp_path: Pa
     store.write(mask.files["mask"].key, b"damaged")
     found, left_out = _gathered(store, Engines(), Wish(), no_bar)
     assert {one.name: one.source for one in found} == {"a/main": "accepted", "b/main": "reviewed", "d/main": "accepted"}
-    assert {one.name: one.reason.code for one in left_out} == {"c/main": "damaged", "twin/main": "same_photo"}
+    assert {one.name: one.reason.code for one in left_out} == {"c/main": "damaged_file", "twin/main": "same_photo"}
     assert {one.product for one in found} == {"a", "b", "d"}
     [given] = [one for one in found if one.source == "reviewed"]
     assert ((given.alpha > 127) == (alpha > 127)).all()
