@@ -3,12 +3,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 CUTNET := .cache/cutnet
+DEMO := demo
+PORT := 3000
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test lint types audit dev bench bench-gpu cutnet clean
+.PHONY: demo test lint types audit dev bench bench-gpu bench-peers cutnet clean
 
-demo: $(VENV)/.base  ## the whole line over the sample catalog
-	$(BIN)/catalog demo --root demo
+demo: $(VENV)/.base  ## the whole line over the sample catalog; DEMO=folder
+	$(BIN)/catalog demo --root $(DEMO)
 
 test: $(VENV)/.dev lint types  ## everything that must hold before a commit
 	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
@@ -25,9 +27,9 @@ audit: .venv-audit/.done  ## known vulnerabilities of the versions in constraint
 		|| { echo "audit: PyPI's list of vulnerabilities cannot be reached from here; nothing was checked" >&2; exit 2; }
 	.venv-audit/bin/pip-audit --strict --no-deps --disable-pip --progress-spinner off -r constraints.txt
 
-dev: $(VENV)/.base  ## the Dagster UI with its daemon on http://localhost:3000, over the sample catalog
-	$(BIN)/python -m catalog_assets.sample_catalog demo
-	DAGSTER_HOME=$(CURDIR)/demo/.dagster CATALOG_ROOT=$(CURDIR)/demo $(BIN)/dagster dev -h 127.0.0.1 -p 3000
+dev: $(VENV)/.base  ## the Dagster UI with its daemon, over the sample catalog; DEMO=folder PORT=number
+	$(BIN)/python -m catalog_assets.sample_catalog $(DEMO)
+	DAGSTER_HOME=$(abspath $(DEMO))/.dagster CATALOG_ROOT=$(abspath $(DEMO)) $(BIN)/dagster dev -h 127.0.0.1 -p $(PORT)
 
 bench: $(VENV)/.dev  ## figures, as CPU seconds or ratios within one run; DATA=folder also scores its photos
 	$(BIN)/python -m benchmarks.line
@@ -44,6 +46,10 @@ bench: $(VENV)/.dev  ## figures, as CPU seconds or ratios within one run; DATA=f
 bench-gpu: $(VENV)/.gpu  ## figures of the gpu profile on a machine with a GPU; needs no weights
 	$(BIN)/python -m benchmarks.gpu
 
+bench-peers: $(VENV)/.dev  ## time beside rembg, a plain loop and each other; without rembg where it cannot be installed
+	-@$(MAKE) --no-print-directory .venv-rembg/.done
+	$(BIN)/python -m benchmarks.peers
+
 cutnet: $(VENV)/.dev .venv-bpy/.done  ## trains the cut-out net from nothing; MESHES=folder with models and panoramas, DATA=folder
 	.venv-bpy/bin/python rendering/training_sprites.py --missing --out $(CUTNET)/sprites --count 1600
 	$(if $(MESHES),.venv-bpy/bin/python rendering/training_sprites.py --missing --out $(CUTNET)/meshes --count 600 --meshes $(MESHES))
@@ -59,6 +65,11 @@ cutnet: $(VENV)/.dev .venv-bpy/.done  ## trains the cut-out net from nothing; ME
 .venv-audit/.done:  # an environment of its own: what pip-audit needs is no matter of ours
 	$(PYTHON) -m venv .venv-audit
 	.venv-audit/bin/pip install --quiet --disable-pip-version-check pip-audit
+	touch $@
+
+.venv-rembg/.done:  # an environment of its own: it wants other versions than we do
+	$(PYTHON) -m venv .venv-rembg
+	.venv-rembg/bin/pip install --quiet --disable-pip-version-check "rembg[cli,cpu]==2.0.86"
 	touch $@
 
 $(VENV)/bin/python:

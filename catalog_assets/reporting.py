@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Mapping, Sequence
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import dagster as dg
+from dagster._core.definitions.asset_checks.asset_check_evaluation import (
+    AssetCheckEvaluationTargetMaterializationData as CheckTarget,
+)
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_delay, wait_exponential
 
 from catalog_assets.health import CHECK as HEALTH_CHECK
 from catalog_assets.health import LINE_STOPPED, HealthWatch
 from catalog_assets.line import Line, LineReport
 from catalog_assets.partitions import OUTCOME_TAG
 from catalog_assets.stage import StageResult
+from resources.transient import is_database_away
 
+log = logging.getLogger("catalog.reporting")
+
+# How long a run waits for Dagster's database; the framework itself gives up after some six seconds.
+PATIENCE_S = 180
 LISTED_IN_FAILURE = 100
 COUNT_TAG = "catalog/"
 _SEVERITY = ("rejected", "review", "accepted")
@@ -44,7 +54,10 @@ class Reporter:
         return dg.AssetKey([*self.prefix, asset])
 
     def log(self, result: StageResult) -> None:
-        """Record one SKU's result of one stage."""
+        """Record one SKU's result of one stage; where the database was away in between, perhaps twice."""
+        patiently(self._log, result)
+
+    def _log(self, result: StageResult) -> None:
         if result.goes_on:
             self.context.log_event(
                 dg.AssetMaterialization(
@@ -63,10 +76,22 @@ class Reporter:
                     passed=result.check,
                     partition=result.sku,
                     metadata=check_metadata(result),
-                    description=result.rejection.message if result.rejection else None,
+                    target_materialization_data=self._check_target(result),
+                    description=_why(result),
                     blocking=False,
                 )
             )
+
+    def _check_target(self, result: StageResult) -> CheckTarget | None:
+        """The SKU's latest materialization. A check that names another or none counts as missing in the UI."""
+        latest = self.context.instance.fetch_materializations(
+            dg.AssetRecordsFilter(asset_key=self.key(result.stage), asset_partitions=[result.sku]), limit=1
+        ).records
+        if not latest:
+            return None
+        return CheckTarget(
+            storage_id=latest[0].storage_id, run_id=latest[0].event_log_entry.run_id, timestamp=latest[0].timestamp
+        )
 
     def results(self, results: Sequence[StageResult]) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
         """The results of the only SKU of a run."""
@@ -89,20 +114,21 @@ class Reporter:
                 check_name=self.checks[result.stage],
                 passed=result.check,
                 metadata=check_metadata(result),
-                description=result.rejection.message if result.rejection else None,
+                description=_why(result),
             )
 
     def log_health(self, asset: str, watch: HealthWatch) -> None:
         """Record how the batch as a whole did: an evaluation of no partition, in a run of one SKU too."""
-        self.context.log_event(
-            dg.AssetCheckEvaluation(  # type: ignore[arg-type]  # as in `log`
+        patiently(
+            self.context.log_event,
+            dg.AssetCheckEvaluation(
                 asset_key=self.key(asset),
                 check_name=HEALTH_CHECK,
                 passed=watch.stopped is None,
                 metadata=watch.numbers(),
                 description=watch.in_words(),
                 blocking=False,
-            )
+            ),
         )
 
     def _provenance(self, result: StageResult) -> dict[str, str]:
@@ -134,14 +160,37 @@ class Reporter:
         return next(stage.code_version for stage in self.line.stages if stage.asset == asset)
 
 
+def patiently(call: Callable[..., None], *arguments: Any) -> None:
+    """Call what writes to Dagster's database, again and again while that is away, for PATIENCE_S at most.
+
+    The pictures are made and recorded by then: a run that gave up would leave them shown as missing.
+    """
+    Retrying(
+        stop=stop_after_delay(PATIENCE_S),
+        wait=wait_exponential(multiplier=0.5, max=10),
+        retry=retry_if_exception(is_database_away),
+        before_sleep=_say_away,
+        reraise=True,
+    )(call, *arguments)
+
+
+def _say_away(state: RetryCallState) -> None:
+    log.warning("Dagster's database is away, trying again: %s", state.outcome.exception() if state.outcome else None)
+
+
 def metadata(result: StageResult) -> dict[str, dg.MetadataValue | float | int | str]:
     """A result's numbers under stable snake_case keys, its notes, and a thumbnail where it carries one."""
     values: dict[str, dg.MetadataValue | float | int | str] = {"status": result.status, **result.metadata}
     if result.notes:
-        values["notes"] = dg.MetadataValue.text("\n".join(result.notes[:20]))
+        values["notes"] = dg.MetadataValue.text("; ".join(result.notes[:20]))  # the UI shows no line breaks
     if result.thumbnail:
         values["thumbnail"] = inline_picture(result.thumbnail, "final")
     return values
+
+
+def _why(result: StageResult) -> str | None:
+    """Why a SKU stayed behind and what to do, in two sentences: the UI lists metadata by name, far from each other."""
+    return f"{result.rejection.message} {result.rejection.hint}" if result.rejection else None
 
 
 def check_metadata(result: StageResult) -> dict[str, dg.MetadataValue | float | int | str]:
@@ -205,7 +254,7 @@ def conclude(context: dg.OpExecutionContext | dg.AssetExecutionContext, report: 
 
     Raises dg.Failure, which Dagster must not retry: the same input would fail again.
     """
-    context.instance.add_run_tags(context.run.run_id, run_tags(report))
+    patiently(context.instance.add_run_tags, context.run.run_id, run_tags(report))
     context.log.info("%d SKUs: %s", report.skus, dict(report.statuses))
     if not report.rejections:
         return

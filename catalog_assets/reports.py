@@ -200,11 +200,12 @@ def quarantine_table(records: Sequence[Quarantined]) -> str:
     """A markdown table of quarantine records, at most 200 rows; hostile texts are escaped."""
     if not records:
         return "None."
-    lines = ["| SKU | line | stage | code | message | what to do |", "|---|---|---|---|---|---|"]
+    lines = ["| SKU | line | stage | code | why, and what to do |", "|---|---|---|---|---|"]
     for record in records[:MAX_ROWS]:
         reason = record.rejection
-        cells = (record.sku, record.line, reason.stage, reason.code, reason.message, reason.hint)
-        lines.append(f"| {' | '.join(map(markdown_text, cells))} |")
+        why = f"{markdown_text(reason.message)} {markdown_text(reason.hint)}"
+        cells = (record.sku, record.line, reason.stage, reason.code)
+        lines.append(f"| {' | '.join(map(markdown_text, cells))} | {why} |")
     if len(records) > MAX_ROWS:
         lines += ["", f"... and {len(records) - MAX_ROWS} more: `catalog quarantine` lists all."]
     return "\n".join(lines)

@@ -111,12 +111,32 @@ def dagster_dev(home: Path, environment: Mapping[str, str], settings: str = DAGS
     home.mkdir(parents=True, exist_ok=True)
     (home / "dagster.yaml").write_text(settings)
     port = free_port()
-    variables = {**os.environ, **environment, "DAGSTER_HOME": str(home)}
+    command = [sys.executable, "-m", "dagster", "dev", "-h", "127.0.0.1", "-p", str(port), "-w", "workspace.yaml"]
+    with _served(command, port, home, {**environment, "DAGSTER_HOME": str(home)}) as daemon:
+        yield daemon
+
+
+@contextmanager
+def make_dev(catalog: Path) -> Iterator[Daemon]:
+    """`make dev` as it stands in the Makefile, over the sample catalog in this folder; like `dagster_dev` otherwise.
+
+    It takes the Python of this process and installs nothing.
+    """
+    home = catalog / ".dagster"
+    home.mkdir(parents=True, exist_ok=True)
+    port = free_port()
+    settings = [f"BIN={Path(sys.executable).parent}", f"DEMO={catalog}", f"PORT={port}"]
+    with _served(["make", "--old-file=.venv/.base", "dev", *settings], port, home, {}) as daemon:
+        yield daemon
+
+
+@contextmanager
+def _served(command: Sequence[str], port: int, home: Path, environment: Mapping[str, str]) -> Iterator[Daemon]:
     with (home / "dev.log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "dagster", "dev", "-h", "127.0.0.1", "-p", str(port), "-w", "workspace.yaml"],
+            command,
             cwd=PROJECT,
-            env=variables,
+            env={**os.environ, **environment},
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
@@ -145,9 +165,9 @@ def _wait_until_loaded(daemon: Daemon, timeout: float) -> None:
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    """Ask politely first, then end the whole group that this test started."""
+    """Ask politely first, as Ctrl-C does, then end the whole group that this test started."""
     if process.poll() is None:
-        process.send_signal(signal.SIGINT)
+        os.killpg(process.pid, signal.SIGINT)
         with suppress(subprocess.TimeoutExpired):
             process.wait(timeout=20)
     with suppress(ProcessLookupError):

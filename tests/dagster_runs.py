@@ -97,3 +97,13 @@ def materializations(instance: dg.DagsterInstance, run_id: str) -> list[dg.Asset
         for entry in instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION)
         if entry.dagster_event
     ]
+
+
+def checks_shown(instance: dg.DagsterInstance, check: str, *key: str) -> dict[str, str]:
+    """The status of a check for every SKU as the UI shows it: "missing" where it is not about what lies there now."""
+    infos = instance.event_log_storage.get_asset_check_partition_info([dg.AssetCheckKey(dg.AssetKey(key), check)])
+    return {
+        info.partition_key: info.latest_execution_status.value if info.is_current else "missing"
+        for info in infos
+        if info.partition_key is not None
+    }

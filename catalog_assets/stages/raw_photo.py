@@ -114,9 +114,9 @@ class RawPhoto(Stage):
         )
         current = None if self.context.force else shelf.current(view.view, wanted)
         if current is not None:
-            if current.inputs.get("token") == view.token:
-                return current
-            return shelf.save(_with_token(current, view.token))
+            if current.inputs.get("token") != view.token:
+                shelf.save(_with_token(current, view.token))
+            return current  # the one from before: the photo is the same, wherever it lies now
         if not data and not view.problem:
             data = self._read(view)
         return self._make(

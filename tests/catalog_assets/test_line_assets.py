@@ -12,7 +12,16 @@ from catalog_assets.line_assets import line_assets
 from catalog_assets.partitions import FORCE_TAG, contiguous_ranges, register
 from catalog_assets.product import product_line
 from tests.catalogs import make_catalog, photo_bytes
-from tests.dagster_runs import checks, failure_text, materializations, materialized, resources, run_one, run_range
+from tests.dagster_runs import (
+    checks,
+    checks_shown,
+    failure_text,
+    materializations,
+    materialized,
+    resources,
+    run_one,
+    run_range,
+)
 
 PRODUCT = line_assets(product_line(batch=8), ["team:catalog"])
 
@@ -37,6 +46,16 @@ def test_a_range_run_marks_exactly_the_good_skus(tmp_path: Path, instance: dg.Da
     run = instance.get_run_by_id(result.run_id)
     assert run is not None
     assert (run.tags["outcome"], run.tags["catalog/made"], run.tags["catalog/rejected"]) == ("rejections", "3", "1")
+
+
+def test_a_check_is_shown_for_what_lies_there_now(tmp_path: Path, instance: dg.DagsterInstance) -> None:
+    make_catalog(tmp_path, good=["a", "c"], bad=["b"])
+    run_range(PRODUCT, instance, tmp_path, ["a", "b", "c"])
+    assert checks_shown(instance, "usable_photo", "raw_photo") == {"a": "SUCCEEDED", "b": "FAILED", "c": "SUCCEEDED"}
+    (tmp_path / "uploads" / "a.jpg").write_bytes(photo_bytes(9)[:4000])
+    (tmp_path / "uploads" / "b.jpg").write_bytes(photo_bytes(1))
+    run_range(PRODUCT, instance, tmp_path, ["a", "b", "c"])
+    assert checks_shown(instance, "usable_photo", "raw_photo") == {"a": "FAILED", "b": "SUCCEEDED", "c": "SUCCEEDED"}
 
 
 def test_an_all_good_range_run_succeeds(tmp_path: Path, instance: dg.DagsterInstance) -> None:
