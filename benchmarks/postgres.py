@@ -18,12 +18,33 @@ from benchmarks.processes import end_tree, wait_until
 from tests.daemon import free_port
 
 
-@dataclass(frozen=True)
+@dataclass
 class Server:
     """A running server. variables: the DAGSTER_PG_* that lead to it, its port among them."""
 
     variables: Mapping[str, str]
-    pid: int
+    folder: Path
+    process: subprocess.Popen[bytes]
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    def stop(self) -> None:
+        """End it at once, but let it give its shared memory back: Postgres' own fast shutdown."""
+        self.process.send_signal(signal.SIGINT)
+        with suppress(subprocess.TimeoutExpired):
+            self.process.wait(timeout=20)
+        self.kill()
+
+    def kill(self) -> None:
+        """SIGKILL of all its processes, as if the machine had failed."""
+        end_tree(self.process)
+
+    def start(self) -> None:
+        """Start it again where it was, over what it holds, and wait until it answers."""
+        self.process = _start(self.folder, int(self.variables["DAGSTER_PG_PORT"]))
+        wait_until(lambda: _answers(self.variables), self.process, self.folder / "log", timeout=60)
 
 
 @contextmanager
@@ -35,9 +56,6 @@ def postgres(folder: Path) -> Iterator[Server]:
         shutil.chown(folder, user)
     port, password = free_port(), secrets.token_hex(16)
     _initialise(folder, password, user)
-    command = ["postgres", "-D", folder / "data", "-h", "127.0.0.1", "-p", str(port), "-c", "unix_socket_directories="]
-    with (folder / "log").open("wb") as log:
-        server = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, **_as(user))
     variables = {
         "DAGSTER_PG_HOST": "127.0.0.1",
         "DAGSTER_PG_PORT": str(port),
@@ -45,14 +63,18 @@ def postgres(folder: Path) -> Iterator[Server]:
         "DAGSTER_PG_PASSWORD": password,
         "DAGSTER_PG_DB": "postgres",
     }
+    server = Server(variables, folder, _start(folder, port))
     try:
-        wait_until(lambda: _answers(variables), server, folder / "log", timeout=60)
-        yield Server(variables, server.pid)
+        wait_until(lambda: _answers(variables), server.process, folder / "log", timeout=60)
+        yield server
     finally:
-        server.send_signal(signal.SIGINT)  # ends it at once, but lets it give its shared memory back
-        with suppress(subprocess.TimeoutExpired):
-            server.wait(timeout=20)
-        end_tree(server)
+        server.stop()
+
+
+def _start(folder: Path, port: int) -> subprocess.Popen[bytes]:
+    command = ["postgres", "-D", folder / "data", "-h", "127.0.0.1", "-p", str(port), "-c", "unix_socket_directories="]
+    with (folder / "log").open("ab") as log:
+        return subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, **_as(_not_root()))
 
 
 def _not_root() -> str:

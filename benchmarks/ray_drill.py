@@ -25,33 +25,23 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 import dagster as dg
 import yaml
 
-from benchmarks.line import make_catalog
 from benchmarks.postgres import postgres
 from benchmarks.ray_cluster import RayCluster, missing, ray_cluster
-from catalog_assets.partitions import RANGE_END, RANGE_START, register
-from catalog_assets.records import Record, campaign_folder, product_folder, read_file
-from resources.store import CatalogStore, NotFound, open_store
+from benchmarks.soundness import ASSETS, LINES, Middle, damage, dates, finished, middle, sound_shop
+from catalog_assets.partitions import register
+from resources.store import CatalogStore, open_store
 from tests.daemon import Daemon, dagster_dev
 
 SETTINGS = Path(__file__).parent.parent / "deploy" / "ray" / "dagster.yaml"
-PHOTO = (384, 384)  # smaller ones are too small for Amazon, and wait for a person
-CATALOG = "candidates: 1\nscene_size: 512\nthreads: 2\n"
-CAMPAIGN = "evergreen"
-PRODUCT = ("raw_photo", "mask", "cutout")
-EVERGREEN = ("scene_variants", "scored_finals", "marketplace_export")
-ASSETS = [*([name] for name in PRODUCT), *([CAMPAIGN, name] for name in EVERGREEN)]
-_IN_A_RUN = dg.DagsterRunStatus.STARTED
-_ENDED = {dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED}
 
 
 @dataclass(frozen=True)
@@ -67,32 +57,11 @@ class Drill:
 
 @dataclass(frozen=True)
 class Killed:
-    """The run whose node was killed. done: record dates of the SKUs that it had finished by then. at: unix time."""
+    """The run whose node was killed, as far as it had come by then. at: unix time."""
 
-    run_id: str
-    line: str
-    skus: int
-    done: Mapping[str, str]
+    run: Middle
     processes: int
     at: float
-
-
-@dataclass(frozen=True)
-class Damage:
-    """What is wrong in the end, as asset/SKU or file. files: read back; unnamed: pictures that no record names."""
-
-    lost: list[str]
-    torn: list[str]
-    wrong_status: list[str]
-    files: int
-    unnamed: int
-
-    @property
-    def none(self) -> bool:
-        return not (self.lost or self.torn or self.wrong_status)
-
-    def touches(self, sku: str) -> bool:
-        return any(f"/{sku}" in one for one in (*self.lost, *self.torn, *self.wrong_status))
 
 
 # -- the node that dies
@@ -104,7 +73,7 @@ def kill_in_the_middle(drill: Drill, still_running: Callable[[], bool]) -> Kille
     Raises RuntimeError if the back-fill ended before that.
     """
     while still_running():
-        if sum(_finished(drill, line) for line in ("product", CAMPAIGN)) >= len(drill.skus):
+        if sum(finished(drill.store, line, drill.skus) for line in LINES) >= len(drill.skus):
             for job in drill.cluster.jobs():
                 if job.status == "RUNNING" and drill.cluster.node_of(job) == drill.cluster.worker.name:
                     caught = _caught(drill, job.metadata["dagster/run-id"])
@@ -117,94 +86,11 @@ def kill_in_the_middle(drill: Drill, still_running: Callable[[], bool]) -> Kille
 def _caught(drill: Drill, run_id: str) -> Killed | None:
     """The worker node killed, if this run has finished half of its SKUs and not all."""
     run = drill.instance.get_run_by_id(run_id)
-    if run is None or run.status != _IN_A_RUN or RANGE_START not in run.tags:
-        return None
-    first, last = (drill.skus.index(run.tags[tag]) for tag in (RANGE_START, RANGE_END))
-    skus = drill.skus[first : last + 1]
-    line = "product" if dg.AssetKey("cutout") in (run.asset_selection or ()) else CAMPAIGN
-    done = _dates(drill.store, line, skus)
-    if not len(skus) / 2 <= len(done) < len(skus):
+    found = middle(drill.store, drill.skus, run) if run else None
+    if found is None:
         return None
     at = time.time()
-    return Killed(run_id, line, len(skus), done, drill.cluster.worker.kill(), at)
-
-
-def _dates(store: CatalogStore, line: str, skus: Sequence[str]) -> dict[str, str]:
-    """When the last asset of a line was made, for the SKUs that have it."""
-    found = {}
-    for sku in skus:
-        records = [record for _, record in _records(store, _folder(line, sku)) if record]
-        if records:
-            found[sku] = max(record.made_at for record in records)
-    return found
-
-
-def _folder(line: str, sku: str) -> str:
-    return product_folder("cutout", sku) if line == "product" else campaign_folder(line, EVERGREEN[-1], sku)
-
-
-def _finished(drill: Drill, line: str) -> int:
-    """How many SKUs a line is done with; records are not read."""
-    return sum(any(name.endswith(".json") for name in drill.store.children(_folder(line, sku))) for sku in drill.skus)
-
-
-# -- what is there in the end
-
-
-def damage(drill: Drill) -> Damage:
-    """Read everything back, and compare it with what Dagster shows."""
-    lost, torn, wrong = [], [], []
-    named: set[str] = set()
-    for path in ASSETS:
-        asset = "/".join(path)
-        shown = partition_statuses(drill.daemon, path)
-        for sku in drill.skus:
-            folder = product_folder(asset, sku) if len(path) == 1 else campaign_folder(path[0], path[1], sku)
-            records = list(_records(drill.store, folder))
-            torn += [key for key, record in records if record is None]
-            whole = [record for _, record in records if record is not None]
-            files = {file.key: file for record in whole for file in record.files.values()}
-            torn += [key for key, file in files.items() if not _is_whole(drill.store, file)]
-            named.update(files)
-            made = bool(whole) and all(record.passed for record in whole)
-            if not made:
-                lost.append(f"{asset}/{sku}")
-            if shown.get(sku, "nothing") != ("materialized" if made else "failed"):
-                wrong.append(f"{asset}/{sku}: {shown.get(sku, 'nothing')}")
-    wrong += [f"run {run.run_id}: {run.status.value}" for run in drill.instance.get_runs() if run.status not in _ENDED]
-    pictures = (entry.key for top in ("assets", "exports") for entry in drill.store.list(f"{top}/"))
-    unnamed = sum(not key.endswith(".json") and key not in named for key in pictures)
-    return Damage(lost, torn, wrong, len(named), unnamed)
-
-
-def _records(store: CatalogStore, folder: str) -> Iterator[tuple[str, Record | None]]:
-    """Every record of a folder with its key; None for one that cannot be read."""
-    for name in store.children(folder):
-        if name.endswith(".json"):
-            key = f"{folder}/{name}"
-            try:
-                yield key, Record.from_json(json.loads(store.read(key)))
-            except (ValueError, KeyError, TypeError):
-                yield key, None
-
-
-def _is_whole(store: CatalogStore, file: Any) -> bool:
-    try:
-        return len(read_file(store, file)) == file.bytes
-    except (NotFound, ValueError):
-        return False
-
-
-def partition_statuses(daemon: Daemon, path: Sequence[str]) -> dict[str, str]:
-    """What the asset page shows of each SKU: materialized, failed, materializing or unmaterialized."""
-    answer = daemon.query(
-        """query($k: AssetKeyInput!) { assetNodeOrError(assetKey: $k) { ... on AssetNode { assetPartitionStatuses {
-             ... on DefaultPartitionStatuses { unmaterializedPartitions materializedPartitions failedPartitions
-               materializingPartitions } } } } }""",
-        k={"path": list(path)},
-    )
-    found = answer["assetNodeOrError"]["assetPartitionStatuses"]
-    return {sku: kind.removesuffix("Partitions") for kind, skus in found.items() for sku in skus}
+    return Killed(found, drill.cluster.worker.kill(), at)
 
 
 # -- the whole
@@ -213,8 +99,7 @@ def partition_statuses(daemon: Daemon, path: Sequence[str]) -> dict[str, str]:
 def drill_once(work: Path, count: int, batch: int) -> bool:
     """Run the drill under an empty folder and print its counts; whether everything held."""
     began = time.monotonic()
-    skus = make_catalog(work / "catalog", count, PHOTO)
-    (work / "catalog" / "catalog.yaml").write_text(CATALOG)
+    skus = sound_shop(work / "catalog", count)
     os.environ.update(
         # Ray starts a run as `dagster`, whatever Python Dagster itself runs under.
         PATH=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
@@ -244,19 +129,19 @@ def _backfill_and_kill(drill: Drill) -> bool:
     backfill = drill.daemon.launch_backfill(ASSETS, drill.skus)
     killed = kill_in_the_middle(drill, lambda: not _is_over(drill, backfill))
     print(f"worker killed after {killed.at - began:.0f} s: {killed.processes} processes, in a run of the line ", end="")
-    print(f"{killed.line} that had finished {len(killed.done)} of {killed.skus} SKUs", flush=True)
+    print(f"{killed.run.line} that had finished {len(killed.run.done)} of {len(killed.run.skus)} SKUs", flush=True)
     status = _wait(drill, backfill)
     print(f"back-fill {status} after {time.time() - began:.0f} s")
     _print_runs(drill, killed)
-    found = damage(drill)
-    _print_damage("after the back-fill", found)
+    found = damage(drill.store, drill.skus, drill.daemon, drill.instance)
+    print(*found.describe("after the back-fill"), sep="\n")
     if not found.none:
         left = [sku for sku in drill.skus if found.touches(sku)]
         second = _wait(drill, drill.daemon.launch_backfill(ASSETS, left)) if left else "not started"
-        found = damage(drill)
-        _print_damage(f"after a second back-fill over {len(left)} SKUs ({second})", found)
+        found = damage(drill.store, drill.skus, drill.daemon, drill.instance)
+        print(*found.describe(f"after a second back-fill over {len(left)} SKUs ({second})"), sep="\n")
     print(
-        json.dumps({"passed": found.none, "backfill": status, "seconds": round(time.time() - began), **_sizes(found)})
+        json.dumps({"passed": found.none, "backfill": status, "seconds": round(time.time() - began), **found.sizes()})
     )
     return found.none
 
@@ -278,16 +163,16 @@ def _print_runs(drill: Drill, killed: Killed) -> None:
     statuses = Counter(record.dagster_run.status.value for record in records)
     retries = [record for record in records if "dagster/retry_number" in record.dagster_run.tags]
     print(f"runs by node: {_counted(nodes)}; by status: {_counted(statuses)}; retries: {len(retries)}")
-    [victim] = [record for record in records if record.dagster_run.run_id == killed.run_id]
+    [victim] = [record for record in records if record.dagster_run.run_id == killed.run.run_id]
     seen = f"found dead after {victim.end_time - killed.at:.0f} s" if victim.end_time else "never found dead"
-    again = [one for one in retries if one.dagster_run.parent_run_id == killed.run_id]
+    again = [one for one in retries if one.dagster_run.parent_run_id == killed.run.run_id]
     for retry in again:
         if retry.start_time and retry.end_time:
             seen += f", its retry began after {retry.start_time - killed.at:.0f} s and ended "
             seen += f"{retry.dagster_run.status.value} after {retry.end_time - killed.at:.0f} s"
-    now = _dates(drill.store, killed.line, list(killed.done))
-    kept = sum(now.get(sku) == date for sku, date in killed.done.items())
-    print(f"the run that lost its node: {seen}; {kept} of {len(killed.done)} finished SKUs taken over")
+    now = dates(drill.store, killed.run.line, killed.run.done)
+    kept = sum(now.get(sku) == date for sku, date in killed.run.done.items())
+    print(f"the run that lost its node: {seen}; {kept} of {len(killed.run.done)} finished SKUs taken over")
     for run in (record.dagster_run for record in records if record.dagster_run.status == dg.DagsterRunStatus.FAILURE):
         reasons = drill.instance.all_logs(run.run_id, of_type=dg.DagsterEventType.RUN_FAILURE)
         text = " ".join(reasons[-1].message.split()) if reasons else "no reason"
@@ -296,18 +181,6 @@ def _print_runs(drill: Drill, killed: Killed) -> None:
 
 def _counted(counts: Counter[str]) -> str:
     return ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
-
-
-def _print_damage(when: str, found: Damage) -> None:
-    sizes = ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in _sizes(found).items())
-    print(f"{when}: {sizes}")
-    for what in ("lost", "torn", "wrong_status"):
-        for one in getattr(found, what)[:10]:
-            print(f"  {what}: {one}")
-
-
-def _sizes(found: Damage) -> dict[str, int]:
-    return {name: value if isinstance(value, int) else len(value) for name, value in asdict(found).items()}
 
 
 @contextmanager

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import dagster as dg
 from dagster_aws.s3 import S3Resource
 from pydantic import Field, PrivateAttr
 
+from resources.heartbeat import beating
 from resources.storage.s3 import MAX_ATTEMPTS
 from resources.store import CatalogStore, open_store
 
@@ -27,6 +30,13 @@ class CatalogResource(dg.ConfigurableResource):
     )
 
     _store: CatalogStore | None = PrivateAttr(default=None)
+
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[CatalogResource]:
+        """Every run opens the catalog, so here is where it begins to say that its process is there."""
+        run, instance = context.run, context.instance
+        with beating(instance, run.run_id) if run and instance else nullcontext():
+            yield self
 
     def open(self) -> CatalogStore:
         """The store, made at the first call and kept. Raises StoreError for a root that makes no sense."""

@@ -3,7 +3,7 @@
 # No `from __future__ import annotations` here: Dagster reads the annotations of its functions as they are.
 
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
@@ -17,6 +17,8 @@ from resources.catalog_resource import CatalogResource
 # Campaigns end at midnight of their own timezones, which lie up to 26 hours apart and may start at half past.
 HOURLY = "20 * * * *"
 DAILY_HOUR = 0
+# No tick is as late as that: manifests for a time so far ahead were written while the clock was wrong.
+LATE = timedelta(days=1)
 
 
 def campaign_schedules(
@@ -103,9 +105,9 @@ def _no_manifests_due(catalog: CatalogResource, campaigns: Campaigns, moment: da
     if written is None:
         return ""
     season, last = written
-    if last >= moment:
+    if moment <= last <= moment + LATE:
         return "The manifests were written for a later time already."
     today = moment.replace(hour=DAILY_HOUR)
-    if last < today or season != {campaign.name for campaign in campaigns.on(moment)}:
+    if last < today or last > moment or season != {campaign.name for campaign in campaigns.on(moment)}:
         return ""
     return "No campaign has started or ended since the manifests were written."

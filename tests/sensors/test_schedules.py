@@ -68,6 +68,20 @@ def test_the_whole_catalog_in_ranges_with_the_period_of_the_scheduled_time(
     assert len({request.run_key for request in requests}) == 3
 
 
+def test_a_clock_that_was_set_back_makes_no_second_run_for_the_same_time(
+    tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
+    """Dagster starts one run for a run key: it comes from the scheduled time alone, another one each time."""
+    register(instance, ["a", "b", "c"])
+    schedule = schedule_of(tmp_path, SALE)
+    days = [datetime(2026, 11, day, 2, 0, tzinfo=UTC) for day in (23, 24, 23)]
+    first, next_day, again = (
+        {request.run_key for request in evaluate(schedule, instance, day).run_requests or []} for day in days
+    )
+    assert first == again
+    assert len(first | next_day) == 4
+
+
 @pytest.mark.parametrize(
     ("moment", "runs"),
     [
@@ -160,6 +174,13 @@ def test_manifests_are_written_daily_for_the_scheduled_time(tmp_path: Path, inst
     assert moment_of(request.tags) == at(25, 0)
     assert request.run_key == "manifests-20261125T0020"
     assert not tick(tmp_path, instance, at(24, 16)).run_requests
+
+
+def test_manifests_of_a_clock_that_was_ahead_are_written_again(tmp_path: Path, instance: dg.DagsterInstance) -> None:
+    written(tmp_path, at(24, 15) + timedelta(days=700))
+    assert tick(tmp_path, instance, at(24, 16)).run_requests
+    written(tmp_path, at(24, 16))
+    assert not tick(tmp_path, instance, at(24, 17)).run_requests
 
 
 def test_manifests_that_were_never_written_are_due_at_once(tmp_path: Path, instance: dg.DagsterInstance) -> None:
