@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -390,6 +391,7 @@ def main() -> None:
     parser.add_argument("--timeout", type=float, default=4 * 3600, help="seconds a back-fill may take")
     parser.add_argument("--stages", type=int, metavar="SKUS", help="only where the CPU time of so many SKUs goes")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what was started is ended
     if options.stages:
         for engine in ("embedded", "classical"):
             report_stages(options.stages, engine, options.megapixels)

@@ -58,6 +58,7 @@ def dagster_checks(deployment: Deployment) -> Iterator[Finding]:
         yield from _size(deployment, opened, postgres=postgres)
         yield from _daemons(deployment, opened)
         yield from _pools(deployment, opened)
+        yield from _launcher(opened)
         yield from pace(deployment, opened)
 
 
@@ -169,6 +170,14 @@ def _pools(deployment: Deployment, instance: dg.DagsterInstance) -> Iterator[Fin
     if granularity is None or granularity.value != "run":
         fix = "Put `pools: {granularity: run}` under concurrency in dagster.yaml."
         yield Finding("GPU pool", "warning", "A run that waits for the GPU holds a process meanwhile.", fix)
+
+
+def _launcher(instance: dg.DagsterInstance) -> Iterator[Finding]:
+    """Dagster's own launcher never notices that a run's process went with its code server or its machine."""
+    if type(instance.run_launcher) is dg.DefaultRunLauncher:
+        found = "A run whose process is gone with its code server shows as started, and keeps its place, for hours."
+        fix = "Put the section run_launcher of the dagster.yaml that ships (deploy/dagster.postgres.yaml) into yours."
+        yield Finding("launcher", "warning", found, fix)
 
 
 def _ago(seconds: float) -> str:

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import dagster as dg
 import pytest
+import yaml
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from catalog_assets.doctor import catalog_checks, machine_checks
@@ -301,6 +302,15 @@ def test_more_than_sqlite_is_made_for(used: Home, monkeypatch: pytest.MonkeyPatc
     said = found(dagster_checks, deployment(used.root))
     assert said["runs at once"].found == "8 runs at once write to SQLite, which locks."
     assert said["SQLite"].level == "warning"
+
+
+def test_a_home_from_before_runs_were_watched(used: Home) -> None:
+    assert "launcher" not in found(dagster_checks, deployment(used.root))
+    settings = yaml.safe_load((used.home / "dagster.yaml").read_text())
+    del settings["run_launcher"]
+    (used.home / "dagster.yaml").write_text(yaml.safe_dump(settings))
+    said = found(dagster_checks, deployment(used.root))["launcher"]
+    assert (said.level, "run_launcher" in said.fix) == ("warning", True)
 
 
 def ended_run(instance: dg.DagsterInstance, assets: list[list[str]], seconds: float, tags: dict[str, int]) -> None:
