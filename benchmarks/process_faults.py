@@ -405,7 +405,7 @@ def _settings(database: str, server: Server | None) -> str:
     settings["run_monitoring"]["poll_interval_seconds"] = POLL_S
     settings["run_launcher"]["config"]["silent_seconds"] = SILENT_S
     if server:
-        settings["storage"]["postgres"]["postgres_db"]["port"] = int(server.variables["DAGSTER_PG_PORT"])
+        settings["storage"]["custom"]["config"]["postgres_db"]["port"] = int(server.variables["DAGSTER_PG_PORT"])
     return yaml.safe_dump(settings)
 
 

@@ -111,7 +111,7 @@ def drill_once(work: Path, count: int, batch: int) -> bool:
     with postgres(work / "postgres") as server:
         os.environ.update(server.variables)
         settings = yaml.safe_load(SETTINGS.read_text())
-        settings["storage"]["postgres"]["postgres_db"]["port"] = int(server.variables["DAGSTER_PG_PORT"])
+        settings["storage"]["custom"]["config"]["postgres_db"]["port"] = int(server.variables["DAGSTER_PG_PORT"])
         with (
             ray_cluster(work / "ray", settings["run_launcher"]["config"]["ray"]["num_cpus"]) as cluster,
             dagster_dev(work / "home", {}, yaml.safe_dump(settings)) as daemon,

@@ -47,6 +47,11 @@ from resources.marketplaces.rule_files import load_rules
 from resources.store import open_store
 from tests.daemon import Daemon, dagster_dev
 
+PROJECT = Path(__file__).parent.parent
+SETTINGS = {
+    "sqlite": PROJECT / "catalog_assets" / "dagster.yaml",
+    "postgres": PROJECT / "deploy" / "dagster.postgres.yaml",
+}
 PRODUCT = ("raw_photo", "mask", "cutout")
 CAMPAIGN = ("scene_variants", "scored_finals", "marketplace_export")
 # As in the goal: four candidates over two scenes. Scenes of about the photos' size.
@@ -209,15 +214,11 @@ def deployed(shop: Shop, database: str, runs: int) -> Iterator[Deployment]:
 
 
 def _dagster_yaml(runs: int, postgres_port: int | None = None) -> str:
-    settings: dict[str, Any] = {
-        "telemetry": {"enabled": False},
-        "concurrency": {"runs": {"max_concurrent_runs": runs}},
-        "run_monitoring": {"enabled": False},
-    }
+    """The dagster.yaml that ships, for so many runs at a time."""
+    settings = yaml.safe_load(SETTINGS["postgres" if postgres_port else "sqlite"].read_text())
+    settings["concurrency"]["runs"]["max_concurrent_runs"] = runs
     if postgres_port:
-        names = {"hostname": "HOST", "username": "USER", "password": "PASSWORD", "db_name": "DB"}
-        address = {key: {"env": f"DAGSTER_PG_{name}"} for key, name in names.items()}
-        settings["storage"] = {"postgres": {"postgres_db": {**address, "port": postgres_port}}}
+        settings["storage"]["custom"]["config"]["postgres_db"]["port"] = postgres_port
     return yaml.safe_dump(settings)
 
 

@@ -10,7 +10,6 @@ import dagster as dg
 from dagster_aws.s3 import S3Resource
 from pydantic import Field, PrivateAttr
 
-from resources.connections import keep_connection
 from resources.heartbeat import beating
 from resources.storage.s3 import MAX_ATTEMPTS
 from resources.store import CatalogStore, open_store
@@ -36,8 +35,6 @@ class CatalogResource(dg.ConfigurableResource):
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[CatalogResource]:
         """Every run opens the catalog, so here is where it begins to say that its process is there."""
         run, instance = context.run, context.instance
-        if instance:
-            keep_connection(instance)
         with beating(instance, run.run_id) if run and instance else nullcontext():
             yield self
 

@@ -72,9 +72,17 @@ def _open(deployment: Deployment, *, postgres: bool) -> dg.DagsterInstance:
 def _without_tables(deployment: Deployment) -> Mapping[str, Any]:
     """The storage as it is configured, but nothing is created in an empty database."""
     storage = yaml.safe_load((deployment.home / "dagster.yaml").read_text()).get("storage", {})
-    if "postgres" not in storage:
-        return {}
-    return {"storage": {"postgres": {**storage["postgres"], "should_autocreate_tables": False}}}
+    create = {"should_autocreate_tables": False}
+    if "postgres" in storage:
+        return {"storage": {"postgres": {**storage["postgres"], **create}}}
+    if _is_pooled(storage):
+        custom = storage["custom"]
+        return {"storage": {"custom": {**custom, "config": {**custom["config"], **create}}}}
+    return {}
+
+
+def _is_pooled(storage: Mapping[str, Any]) -> bool:
+    return bool(storage.get("custom", {}).get("class") == "PooledPostgresStorage")
 
 
 def _unreachable(kind: str, error: Exception) -> Finding:
@@ -104,6 +112,7 @@ def _size(deployment: Deployment, instance: dg.DagsterInstance, *, postgres: boo
     runs = "any number of runs" if most < 0 else f"{most} runs"
     if postgres:
         yield Finding("runs at once", "ok", f"{runs}, {skus} SKUs.")
+        yield from _connections(deployment)
         return
     if skus > SQLITE_SKUS:
         found = f"{skus} SKUs with events in SQLite; it was made for some thousands."
@@ -113,6 +122,14 @@ def _size(deployment: Deployment, instance: dg.DagsterInstance, *, postgres: boo
         yield Finding("runs at once", "warning", f"{runs} at once write to SQLite, which locks.", fix)
     else:
         yield Finding("runs at once", "ok", f"{runs}, {skus} SKUs, in SQLite.")
+
+
+def _connections(deployment: Deployment) -> Iterator[Finding]:
+    storage = yaml.safe_load((deployment.home / "dagster.yaml").read_text()).get("storage", {})
+    if not _is_pooled(storage):
+        found = "Each statement opens a connection to Postgres, which costs most of the time of an event."
+        fix = "Use the section storage of deploy/dagster.postgres.yaml."
+        yield Finding("connections", "warning", found, fix)
 
 
 def _daemons(deployment: Deployment, instance: dg.DagsterInstance) -> Iterator[Finding]:

@@ -62,7 +62,7 @@ def test_rejections_are_never_retried_by_dagster() -> None:
 
 def test_the_postgres_example_takes_its_secrets_from_the_environment() -> None:
     content = yaml.safe_load((PROJECT / "deploy" / "dagster.postgres.yaml").read_text())
-    database = content["storage"]["postgres"]["postgres_db"]
+    database = content["storage"]["custom"]["config"]["postgres_db"]
     assert database["password"] == {"env": "DAGSTER_PG_PASSWORD"}
     assert {key for key in content if key != "storage"} == set(yaml.safe_load(DEFAULT_SETTINGS.read_text()))
 

@@ -37,7 +37,7 @@ def test_every_deployment_is_among_the_checked_files() -> None:
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.relative_to(DEPLOY).as_posix())
 def test_dagster_takes_the_file(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = yaml.safe_load(file.read_text())
-    packages = {"dagster_postgres"} if "postgres" in settings["storage"] else set()
+    packages = {"dagster_postgres"} if "postgres" in str(settings["storage"]) else set()
     packages |= {
         part["module"].split(".")[0] for part in settings.values() if isinstance(part, dict) and "module" in part
     }
