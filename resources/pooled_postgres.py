@@ -12,15 +12,21 @@ from typing import Any
 
 from dagster._serdes import ConfigurableClassData
 from dagster_postgres import DagsterPostgresStorage
+from dagster_postgres.utils import create_pg_engine
 
-_NO_LIMIT = 0
-_RECYCLE_S = 3600
-# One is kept; whoever comes while it is in use gets one for the time being.
-_MORE_AT_ONCE = 40
+# An event is stored on two connections at once. Whoever comes while all are in use gets one for the time being. The
+# ping finds out that the server was started again.
+_POOL: dict[str, Any] = {
+    "isolation_level": "AUTOCOMMIT",
+    "pool_size": 2,
+    "max_overflow": 40,
+    "pool_recycle": 3600,
+    "pool_pre_ping": True,
+}
 
 
 class PooledPostgresStorage(DagsterPostgresStorage):
-    """Dagster's storage in Postgres; each process keeps a connection each for runs, events and schedules.
+    """Dagster's storage in Postgres; each process keeps two connections each for runs, events and schedules.
 
     Configured as `storage: custom:` in dagster.yaml, with the fields of `storage: postgres:`.
     """
@@ -31,5 +37,5 @@ class PooledPostgresStorage(DagsterPostgresStorage):
     ) -> DagsterPostgresStorage:
         storage = DagsterPostgresStorage.from_config_value(inst_data, config_value)
         for part in (storage.run_storage, storage.event_log_storage, storage.schedule_storage):
-            part.optimize_for_webserver(_NO_LIMIT, _RECYCLE_S, _MORE_AT_ONCE)
+            part._engine = create_pg_engine(part.postgres_url, part._token_provider, **_POOL)
         return storage
