@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -71,17 +71,19 @@ class Watch:
 
     def _look(self) -> None:
         self._seen.clear()
+        children: defaultdict[int, list[int]] = defaultdict(list)
+        for process in psutil.process_iter(["ppid"]):
+            children[process.info["ppid"]].append(process.pid)
         for root in self._roots:
-            self._visit(root, "other")
+            self._visit(root, "other", children)
         for pid in [pid for pid, role in self._roles.items() if role == "database" and pid not in self._seen]:
             self._cpu.pop(pid, None)
 
-    def _visit(self, pid: int, above: str) -> None:
+    def _visit(self, pid: int, above: str, children: Mapping[int, Sequence[int]]) -> None:
         try:
             process = psutil.Process(pid)
             role = self._roles.setdefault(pid, _role(process, above))
             times, memory = process.cpu_times(), process.memory_info()
-            children = process.children()
         except psutil.Error:
             return
         self._seen.add(pid)
@@ -89,8 +91,8 @@ class Watch:
         if role == "database":
             self._cpu[pid] += times.children_user + times.children_system
         self._peak[role] = max(self._peak[role], memory.rss / 1e6)
-        for child in children:
-            self._visit(child.pid, role)
+        for child in children.get(pid, ()):
+            self._visit(child, role, children)
 
 
 def _role(process: psutil.Process, above: str) -> str:
