@@ -24,6 +24,7 @@ from resources.progress import Progress
 from sensors.backfills import reports_sensor
 from sensors.failures import failures_sensor
 from sensors.reviews import reviews_sensor
+from sensors.scattered import scattered_sensor
 from sensors.schedules import campaign_schedules, manifests_schedule
 from sensors.uploads import uploads_sensor
 
@@ -41,16 +42,18 @@ def build_definitions(environment: Environment, campaigns: Campaigns, *, show_pr
     product, lines = line_infos(environment, campaigns)
     jobs = {name: line_job(info) for name, info in lines.items()}
     reports, manifests = reports_job(), manifests_job()
+    scattered = scattered_job(product, lines)
     return dg.Definitions(
         assets=[
             *(line_assets(info, environment.owners) for info in [product, *lines.values()]),
             *report_assets(environment.owners, campaigns),
         ],
-        jobs=[scattered_job(product, lines), line_job(product), *jobs.values(), reports, manifests],
+        jobs=[scattered, line_job(product), *jobs.values(), reports, manifests],
         schedules=[*campaign_schedules(lines, jobs, campaigns), manifests_schedule(manifests, campaigns)],
         sensors=[
             uploads_sensor(product, lines, campaigns),
             reviews_sensor(product, lines, campaigns),
+            scattered_sensor(scattered),
             failures_sensor,
             reports_sensor(reports),
         ],

@@ -18,6 +18,7 @@ from resources.engines import Engines
 from resources.progress import Progress
 
 SCATTERED_JOB = "scattered_skus"
+SCATTERED_OP = "refresh_scattered_skus"
 REPORTS_JOB = "reports"
 MANIFESTS_JOB = "manifests_job"
 # What define_asset_job returns; Dagster does not export its class.
@@ -44,7 +45,7 @@ def scattered_job(product: LineInfo, campaigns: Mapping[str, LineInfo]) -> dg.Jo
 
     pool = GPU_POOL if product.pool == GPU_POOL else None
 
-    @dg.op(name="refresh_scattered_skus", out=dg.Out(dg.Nothing), pool=pool)
+    @dg.op(name=SCATTERED_OP, out=dg.Out(dg.Nothing), pool=pool)
     def refresh(
         context: dg.OpExecutionContext,
         config: ScatteredSkus,

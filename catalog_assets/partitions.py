@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 import dagster as dg
@@ -18,6 +18,9 @@ OUTCOME_TAG = "outcome"
 MOMENT_TAG = "catalog/moment"
 
 _BACKFILL, _STARTED_AGAIN, _BY_ITSELF = "dagster/backfill", "dagster/parent_run_id", "dagster/retry_number"
+
+# More separate ranges than this are cheaper as one run of the scattered-SKU job.
+MOST_RANGES = 4
 
 # SQLite takes about 32,000 variables in one statement; one call adds at most this many keys.
 KEYS_PER_CALL = 10_000
@@ -55,6 +58,11 @@ def contiguous_ranges(wanted: Iterable[str], order: Sequence[str], longest: int)
     if current:
         ranges.append((current[0], current[-1], current))
     return ranges
+
+
+def is_scattered(wanted: Collection[str], order: Sequence[str]) -> bool:
+    """Whether SKUs are cheaper as one run of the scattered-SKU job than as a run for each range of neighbours."""
+    return len(contiguous_ranges(wanted, order, max(1, len(order)))) > MOST_RANGES
 
 
 def range_tags(first: str, last: str) -> dict[str, str]:

@@ -20,12 +20,13 @@ from catalog_assets.definitions import build_definitions, build_resources, line_
 from catalog_assets.environment import Environment
 from catalog_assets.health import recall
 from catalog_assets.instance import dagster_home, open_instance
-from catalog_assets.jobs import REPORTS_JOB, SCATTERED_JOB
+from catalog_assets.jobs import REPORTS_JOB, SCATTERED_JOB, SCATTERED_OP
 from catalog_assets.partitions import (
     FORCE_TAG,
     OUTCOME_TAG,
     WORK_TAG,
     contiguous_ranges,
+    is_scattered,
     range_tags,
     register,
     registered,
@@ -44,8 +45,6 @@ from resources.store import UPLOADS, CatalogStore
 from resources.uploads import UploadNote, scan_uploads
 from resources.verdicts import Rejection
 
-# More separate ranges than this are cheaper as one run of the scattered-SKU job.
-MOST_RANGES = 4
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
@@ -236,8 +235,7 @@ class _Runner:
         if not task.skus:
             return
         order = registered(self.instance)
-        scattered = len(contiguous_ranges(task.skus, order, len(order))) > MOST_RANGES
-        if scattered or task.retry:
+        if task.retry or is_scattered(task.skus, order):
             self._scattered(task, result)
             return
         for line in [self.product, *(self.lines[name] for name in task.campaigns)]:
@@ -247,7 +245,7 @@ class _Runner:
 
     def _scattered(self, task: Task, result: Refreshed) -> None:
         config = {"skus": list(task.skus), "campaigns": list(task.campaigns), "retry": task.retry}
-        ops = {"ops": {"refresh_scattered_skus": {"config": config}}}
+        ops = {"ops": {SCATTERED_OP: {"config": config}}}
         self._execute(SCATTERED_JOB, result, " + ".join([PRODUCT, *task.campaigns]), config=ops)
 
     def reports(self, result: Refreshed) -> None:

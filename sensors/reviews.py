@@ -6,6 +6,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import dagster as dg
 
@@ -15,7 +16,7 @@ from catalog_assets.final_reviews import FINALS
 from catalog_assets.line_assets import LineInfo
 from catalog_assets.partitions import registered
 from resources.catalog_resource import CatalogResource
-from sensors.sku_work import SKUS_PER_TICK, all_keys, current_keys, work_request
+from sensors.sku_work import LEFT, SKUS_PER_TICK, all_keys, current_lines, keys_of, work_requests
 from sensors.watch import compare, forget_older, load_seen, save_seen
 
 MEMORY = "reviews"
@@ -47,7 +48,8 @@ def reviews_sensor(
         if not seen.turn:  # a first look, or one after the cursor was reset: no run key of before may return
             seen = replace(seen, turn=int(time.time()))
         decisions = Decisions(store)
-        known = set(registered(context.instance))
+        order = registered(context.instance)
+        known = set(order)
         # A decision for a SKU that has no photo yet waits until it has one, and is new then.
         now = {place: tokens for place, tokens in decisions.tokens().items() if _sku(place) in known}
         changes = compare(now, seen, wait_for_stability=not catalog.is_s3, limit=limit, vanished=VANISHED)
@@ -58,20 +60,34 @@ def reviews_sensor(
         touched = sorted(place for place in {*changes.changed, *changes.gone} if _sku(place) in known)
         cursor = save_seen(store, MEMORY, changes.seen)
         forget_older(store, MEMORY, cursor, context.cursor or "")
-        current = current_keys(product, lines, campaigns)
-        requests = list(_requests(touched, current, lines, changes.seen.turn))
+        current = current_lines(product, lines, campaigns)
+        requests = [
+            request
+            for work in _work(touched, current, lines)
+            for request in work_requests(
+                store, work.lines, work.assets, work.skus, order, changes.seen.turn, "review", work.campaign
+            )
+        ]
         if not requests:
-            return dg.SensorResult(skip_reason=changes.alarm or _quiet(changes.waiting), cursor=cursor)
+            left = LEFT.format(count=len({_sku(place) for place in touched})) if touched else ""
+            return dg.SensorResult(skip_reason=changes.alarm or left or _quiet(changes.waiting), cursor=cursor)
         context.log.info("%d decided, %d decisions taken back", len(changes.changed), len(changes.gone))
         return dg.SensorResult(run_requests=requests, cursor=cursor)
 
     return sensor
 
 
-def _requests(
-    touched: Iterable[str], current: Sequence[dg.AssetKey], lines: Mapping[str, LineInfo], turn: int
-) -> Iterator[dg.RunRequest]:
-    """One request for the masks that were decided about, and one for the finals of each campaign."""
+class _Work(NamedTuple):
+    """SKUs that decisions set free, which assets of them, and the lines of these, the product line first."""
+
+    lines: Sequence[LineInfo]
+    assets: Sequence[dg.AssetKey]
+    skus: Sequence[str]
+    campaign: str = ""
+
+
+def _work(touched: Iterable[str], current: Sequence[LineInfo], lines: Mapping[str, LineInfo]) -> Iterator[_Work]:
+    """The masks that were decided about, and the finals of each campaign."""
     masks: list[str] = []
     finals: defaultdict[str, list[str]] = defaultdict(list)
     for place in touched:
@@ -81,15 +97,14 @@ def _requests(
         else:
             masks.append(sku)
     if masks:
-        yield work_request(current, masks, turn, "review")
+        yield _Work(current, keys_of(current), masks)
     for campaign, skus in sorted(finals.items()):
         if campaign not in lines:  # archived, or its file was removed: nothing of it is made any more
             continue
-        keys = _replayed(lines[campaign])
-        done = set(masks) if set(keys) <= set(current) else set[str]()
+        done = set(masks) if lines[campaign] in current else set[str]()
         left = [sku for sku in skus if sku not in done]
         if left:
-            yield work_request(keys, left, turn, "review", campaign)
+            yield _Work([current[0], lines[campaign]], _replayed(lines[campaign]), left, campaign)
 
 
 def _replayed(line: LineInfo) -> list[dg.AssetKey]:

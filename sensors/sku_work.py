@@ -9,43 +9,54 @@ import dagster as dg
 
 from catalog_assets.campaign_files import Campaigns
 from catalog_assets.line_assets import LineInfo
+from catalog_assets.partitions import is_scattered
+from resources.store import CatalogStore
 from sensors.backfill_requests import backfill_request
+from sensors.scattered import leave
 
 # A tick must end within 60 s; adding keys and asking for one back-fill of so many SKUs takes a few.
-SKUS_PER_TICK = 2_000
+SKUS_PER_TICK = 10_000
+LEFT = "{count} SKUs that lie apart are left to the sensor scattered."
 
 
 def all_keys(product: LineInfo, lines: Mapping[str, LineInfo]) -> list[dg.AssetKey]:
     """The assets of all lines: what a sensor may ask for."""
-    return [key for info in [product, *lines.values()] for key in _keys(info)]
+    return keys_of([product, *lines.values()])
 
 
-def current_keys(product: LineInfo, lines: Mapping[str, LineInfo], campaigns: Campaigns) -> list[dg.AssetKey]:
-    """The product line's assets, and those of the campaigns whose dates hold today."""
-    return [
-        *_keys(product),
-        *(key for campaign in campaigns.on(datetime.now(UTC)) for key in _keys(lines[campaign.name])),
-    ]
+def current_lines(product: LineInfo, lines: Mapping[str, LineInfo], campaigns: Campaigns) -> list[LineInfo]:
+    """The product line, and those of the campaigns whose dates hold today."""
+    return [product, *(lines[campaign.name] for campaign in campaigns.on(datetime.now(UTC)))]
 
 
-def _keys(info: LineInfo) -> list[dg.AssetKey]:
-    return [info.key(asset.name) for asset in info.assets]
+def keys_of(lines: Sequence[LineInfo]) -> list[dg.AssetKey]:
+    """The assets of some lines."""
+    return [info.key(asset.name) for info in lines for asset in info.assets]
 
 
-def work_request(
-    assets: Sequence[dg.AssetKey], skus: Sequence[str], turn: int, cause: str, campaign: str = ""
-) -> dg.RunRequest:
+def work_requests(
+    store: CatalogStore,
+    lines: Sequence[LineInfo],
+    assets: Sequence[dg.AssetKey],
+    skus: Sequence[str],
+    order: Sequence[str],
+    turn: int,
+    cause: str,
+    campaign: str = "",
+) -> list[dg.RunRequest]:
     """One run for one SKU; a back-fill for more, so that the good ones go on downstream without the bad.
 
-    cause: what happened, one word. campaign: where it concerns only one of them. A run key is never used again, and
-    the same may happen twice (a photo is removed and put back as it was): the turn tells them apart.
+    None for many that lie apart: they are left for the sensor `scattered`, which takes them through the lines, the
+    product line first. assets: what is to be made. order: all SKUs in partition order. cause: what happened, one word.
+    campaign: where it concerns only one of them. A run key is never used again, and the same may happen twice (a photo
+    is removed and put back as it was): the turn tells them apart. Raises StoreError.
     """
     tags = {"dagster/priority": "10", "dagster/max_runtime": str(6 * 3600), "catalog/cause": cause}
+    name = f"{cause}-{campaign}" if campaign else cause
+    if is_scattered(skus, order):
+        leave(store, f"{name}-{turn}", skus, lines, tags)
+        return []
     if len(skus) > 1:
-        return backfill_request(assets, skus, tags)
-    return dg.RunRequest(
-        run_key=f"{cause}-{campaign}/{skus[0]}-{turn}" if campaign else f"{cause}-{skus[0]}-{turn}",
-        partition_key=skus[0],
-        asset_selection=list(assets),
-        tags=tags,
-    )
+        return [backfill_request(assets, skus, tags)]
+    key = f"{name}/{skus[0]}-{turn}" if campaign else f"{name}-{skus[0]}-{turn}"
+    return [dg.RunRequest(run_key=key, partition_key=skus[0], asset_selection=list(assets), tags=tags)]

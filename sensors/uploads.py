@@ -13,7 +13,7 @@ from catalog_assets.line_assets import LineInfo
 from catalog_assets.partitions import SKU, registered
 from resources.catalog_resource import CatalogResource
 from resources.uploads import UploadIndex, scan_uploads
-from sensors.sku_work import SKUS_PER_TICK, all_keys, current_keys, work_request
+from sensors.sku_work import LEFT, SKUS_PER_TICK, all_keys, current_lines, keys_of, work_requests
 from sensors.watch import Changes, Seen, compare, forget_older, load_seen, save_seen
 
 MEMORY = "uploads"
@@ -50,16 +50,18 @@ def uploads_sensor(
         forget_older(store, MEMORY, cursor, context.cursor or "")
         if not touched:
             return dg.SensorResult(skip_reason=changes.alarm or _quiet(changes.waiting), cursor=cursor)
-        assets = current_keys(product, lines, campaigns)
-        new = sorted(set(changes.changed) - set(registered(context.instance)))
+        order, current = registered(context.instance), current_lines(product, lines, campaigns)
+        new = sorted(set(changes.changed) - set(order))
         context.log.info(
             "%d SKUs changed, %d gone, %d for later",
             len(changes.changed),
             len(changes.gone),
             changes.left_for_later,
         )
+        requests = work_requests(store, current, keys_of(current), touched, [*order, *new], changes.seen.turn, "upload")
         return dg.SensorResult(
-            run_requests=[work_request(assets, touched, changes.seen.turn, "upload")],
+            run_requests=requests,
+            skip_reason=None if requests else LEFT.format(count=len(touched)),
             dynamic_partitions_requests=[SKU.build_add_request(new)] if new else [],
             cursor=cursor,
         )
