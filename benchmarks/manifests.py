@@ -24,7 +24,7 @@ from typing import Any
 
 from catalog_assets.campaign_files import Campaign, Campaigns
 from catalog_assets.manifest_report import write_manifests
-from catalog_assets.records import EngineRef, FileRef, Record, campaign_shelf, product_shelf
+from catalog_assets.records import EngineRef, FileRef, Record, campaign_shelf, product_shelf, sealed
 from catalog_assets.settings import Settings
 from resources.marketplaces.compliance import check
 from resources.marketplaces.rule_files import load_rules
@@ -65,9 +65,16 @@ def make_catalog(root: Path, count: int) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             # Every SKU has pictures of its own.
             own = content_hash(sku.encode())[:12]
-            path.write_text(text.replace(PATTERN, sku).replace("f00dfacecafe", own))
+            text_of_sku = text.replace(PATTERN, sku).replace("f00dfacecafe", own)
+            path.write_bytes(_sealed_anew(text_of_sku) if path.suffix == ".json" else text_of_sku.encode())
     rows = [f"sku-{number:06d},Mug number {number},mug,Acme,blue,steel,B{number:09d}" for number in range(count)]
     (root / "catalog.csv").write_text("\n".join(["sku,title,category,brand,color,material,asin", *rows]) + "\n")
+
+
+def _sealed_anew(record: str) -> bytes:
+    """A stored record that was changed, under a seal of its own."""
+    begin, _, rest = record.split("\n", 2)
+    return sealed(f"{begin}\n{rest}")
 
 
 def _one_sku(store: CatalogStore) -> None:

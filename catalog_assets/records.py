@@ -259,7 +259,7 @@ class Shelf:
     def _put_record(self, record: Record) -> None:
         before = self.record(record.name)
         key = self._key(record.name)
-        data = _sealed(json.dumps(record.to_json(), sort_keys=True, ensure_ascii=False, allow_nan=False, indent=1))
+        data = sealed(json.dumps(record.to_json(), sort_keys=True, ensure_ascii=False, allow_nan=False, indent=1))
         self.store.write(key, data)
         self._entries[key] = Entry(key=key, size=len(data), token="")
         self._records[record.name] = record
@@ -327,8 +327,8 @@ _SEAL_END = b'",'
 _SEAL_DIGITS = 16
 
 
-def _sealed(text: str) -> bytes:
-    """A JSON object in lines, with the seal as its first one."""
+def sealed(text: str) -> bytes:
+    """A record's JSON object in lines, as it is stored: with the seal as its first line."""
     rest = text.removeprefix("{").encode()
     return _SEAL + content_hash(rest)[:_SEAL_DIGITS].encode() + _SEAL_END + rest
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote
@@ -275,10 +276,9 @@ def test_an_empty_catalog_has_a_gallery_too(shop: Shop) -> None:
 def test_a_record_that_names_no_safe_key_gives_no_link(shop: Shop) -> None:
     shop.make("mug")
     shelf = product_shelf(shop.store, "raw_photo", "mug")
-    key = f"{shelf.prefix}/main.json"
-    text = shop.store.read(key).decode()
-    preview = shelf.records()[0].files["preview"].key
-    shop.store.write(key, text.replace(preview, "../../etc/passwd").encode())
+    record = shelf.records()[0]
+    outside = replace(record.files["preview"], key="../../etc/passwd")
+    shelf.save(replace(record, files={**record.files, "preview": outside}))
 
     write_gallery(shop.store, campaigns())
     assert "passwd" not in shop.store.read(f"{EVERGREEN}/index.html").decode()
