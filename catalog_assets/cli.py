@@ -254,6 +254,8 @@ def _tell(result: Refreshed, root: str) -> None:
         click.echo("No SKUs: there are no photos in the upload folder.")
     elif not result.made and not result.halted:
         click.echo("Nothing new was made: what can be made is up to date.")
+    if result.reports_stand:
+        click.echo("The reports stand as they are: nothing that they are made from has changed.")
     for note in result.notes:
         _say(f"ignored: {note.message}")
     for problem in result.problems[:PROBLEMS_SHOWN]:

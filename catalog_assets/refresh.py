@@ -21,6 +21,7 @@ from catalog_assets.environment import Environment
 from catalog_assets.health import recall
 from catalog_assets.instance import dagster_home, open_instance
 from catalog_assets.jobs import REPORTS_JOB, SCATTERED_JOB, SCATTERED_OP
+from catalog_assets.line_assets import LineInfo
 from catalog_assets.partitions import (
     FORCE_TAG,
     OUTCOME_TAG,
@@ -35,8 +36,10 @@ from catalog_assets.product import PRODUCT
 from catalog_assets.publishing import Publisher, publisher_of
 from catalog_assets.quarantine import Quarantined, quarantined
 from catalog_assets.reporting import COUNT_TAG
+from catalog_assets.reports_due import ReportsDue
 from catalog_assets.routes import engines_of
 from catalog_assets.settings import load_settings
+from catalog_assets.settled import settled
 from resources.engines import Engines
 from resources.loaded import keep_loaded
 from resources.names import display, sku_name
@@ -57,7 +60,7 @@ class Refreshed:
     """What a refresh did. counts: SKUs by status and line. stopped: what lies in quarantine of these SKUs.
 
     notes: uploads that were left out. problems: rows of catalog.csv that could not be used. halted: why a campaign was
-    stopped before all of its SKUs were worked on.
+    stopped before all of its SKUs were worked on. reports_stand: they would say what they say already.
     """
 
     skus: int
@@ -67,6 +70,7 @@ class Refreshed:
     problems: tuple[RowProblem, ...] = ()
     broken_runs: list[str] = field(default_factory=list)
     halted: dict[str, Rejection] = field(default_factory=dict)
+    reports_stand: bool = False
 
     @property
     def made(self) -> int:
@@ -117,7 +121,7 @@ def refresh(environment: Environment, campaigns: Campaigns, wish: Wish) -> Refre
             tasks = [Task(chosen, _wanted(wish.skus, order), retry=wish.retry)]
         result = Refreshed(skus=len({sku for task in tasks for sku in task.skus}), notes=uploads.notes)
         result.problems = (*products.problems, *rows_without_photos(products, uploads.skus))
-        runner = _Runner(environment, campaigns, instance, wish)
+        runner = _Runner(environment, campaigns, instance, wish, store)
         for task in tasks:
             runner.run(task, result)
         runner.reports(result)
@@ -222,26 +226,47 @@ class _Runner:
     """Runs lines in this process: ranges of neighbours as Dagster's range runs, scattered SKUs as one job."""
 
     def __init__(
-        self, environment: Environment, campaigns: Campaigns, instance: dg.DagsterInstance, wish: Wish
+        self,
+        environment: Environment,
+        campaigns: Campaigns,
+        instance: dg.DagsterInstance,
+        wish: Wish,
+        store: CatalogStore,
     ) -> None:
         self.instance = instance
         self.wish = wish
+        self.store = store
+        self.campaigns = campaigns
         self.work = f"refresh-{uuid4().hex}"  # a line that is stopped in one of its runs is stopped in all
         definitions = build_definitions(environment, campaigns, show_progress=wish.show_progress)
+        self.resources = build_resources(environment, show_progress=wish.show_progress)
         self.repository = definitions.get_repository_def()
         self.product, self.lines = line_infos(environment, campaigns)
 
     def run(self, task: Task, result: Refreshed) -> None:
-        if not task.skus:
+        lines = [self.product, *(self.lines[name] for name in task.campaigns)]
+        due = self._due(task, lines, result)
+        if not due:
             return
         order = registered(self.instance)
-        if task.retry or is_scattered(task.skus, order):
-            self._scattered(task, result)
+        if task.retry or is_scattered(due, order):
+            self._scattered(replace(task, skus=due), result)
             return
-        for line in [self.product, *(self.lines[name] for name in task.campaigns)]:
+        for line in lines:
             with keep_loaded():  # runs of one line need the same models
-                for first, last, _ in contiguous_ranges(task.skus, order, line.batch):
+                for first, last, _ in contiguous_ranges(due, order, line.batch):
                     self._execute(f"{line.name}_line_job", result, line.name, tags=range_tags(first, last))
+
+    def _due(self, task: Task, lines: Sequence[LineInfo], result: Refreshed) -> Sequence[str]:
+        """The SKUs of a task that have to go through its lines; the others are counted as up to date."""
+        if task.retry or self.wish.force:
+            return task.skus
+        with self.resources.progress.bar("up to date?", len(task.skus)) as advance:
+            left = settled(self.instance, self.store, self.resources.engines, lines, task.skus, advance)
+        if left:
+            for line in lines:
+                result.counts.setdefault(line.name, Counter())["up_to_date"] += len(left)
+        return [sku for sku in task.skus if sku not in left]
 
     def _scattered(self, task: Task, result: Refreshed) -> None:
         config = {"skus": list(task.skus), "campaigns": list(task.campaigns), "retry": task.retry}
@@ -249,7 +274,14 @@ class _Runner:
         self._execute(SCATTERED_JOB, result, " + ".join([PRODUCT, *task.campaigns]), config=ops)
 
     def reports(self, result: Refreshed) -> None:
-        self._execute(REPORTS_JOB, result, "reports")
+        """Make the reports, if they would say anything new."""
+        reports = ReportsDue(self.store, self.campaigns)
+        if self.wish.force or reports.are_due(self.instance):
+            outcome = self._execute(REPORTS_JOB, result, "reports")
+            if outcome.success:
+                reports.remember(outcome.run_id)
+        else:
+            result.reports_stand = True
 
     def _execute(
         self,
@@ -259,7 +291,7 @@ class _Runner:
         *,
         tags: dict[str, str] | None = None,
         config: Mapping[str, object] | None = None,
-    ) -> None:
+    ) -> dg.ExecuteInProcessResult:
         """Run one job here. A failure that is not about pictures is kept as a broken run, not raised."""
         force = {FORCE_TAG: "true"} if self.wish.force else {}
         outcome = self.repository.get_job(job).execute_in_process(
@@ -276,6 +308,7 @@ class _Runner:
                 counts[tag.removeprefix(COUNT_TAG)] += int(value)
         if not outcome.success and OUTCOME_TAG not in found:
             result.broken_runs.append(f"{job} (run {outcome.run_id}): {_why(self.instance, outcome.run_id)}")
+        return outcome
 
 
 def _why(instance: dg.DagsterInstance, run_id: str) -> str:

@@ -11,10 +11,10 @@ import pytest
 from catalog_assets.campaign_files import Campaigns, load_campaigns
 from catalog_assets.environment import Environment
 from catalog_assets.instance import dagster_home, open_instance
-from catalog_assets.partitions import registered
+from catalog_assets.partitions import MOST_RANGES, registered
 from catalog_assets.quarantine import quarantined
 from catalog_assets.records import campaign_shelf, product_shelf
-from catalog_assets.refresh import MOST_RANGES, RefreshError, Wish, open_catalog, refresh
+from catalog_assets.refresh import RefreshError, Wish, open_catalog, refresh
 from catalog_assets.settings import SettingsError
 from resources.names import sku_name
 from resources.store import LocalStore, StoreError
