@@ -13,6 +13,8 @@ from playwright.sync_api import Locator, Page, expect
 
 BACKFILL_MS = 1_800_000
 RUN_MS = 600_000
+# Dialogs fade in and out.
+_FADED_MS = 700
 
 
 @dataclass
@@ -33,6 +35,7 @@ class DagsterPages:
         try:
             yield
         finally:
+            self.page.wait_for_timeout(_FADED_MS)
             self.page.screenshot(path=self.screenshots / f"{next(self._numbers):02d}_{name}.png")
 
     def open(self) -> None:
