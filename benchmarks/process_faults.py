@@ -343,7 +343,7 @@ def drill_once(name: str, work: Path, count: int, database: str, limit: float) -
     """One drill under an empty folder. Raises CannotRunError, RuntimeError."""
     fault = FAULTS[name]
     began = time.monotonic()
-    with _prepared(fault, work, count, fault.database or database, limit) as drill:
+    with prepared(fault, work, count, fault.database or database, limit) as drill:
         backfill = drill.backfill(drill.skus)
         caught = _catch(drill, backfill)
         fault.strike(drill, caught)
@@ -372,8 +372,10 @@ def drill_once(name: str, work: Path, count: int, database: str, limit: float) -
 
 
 @contextmanager
-def _prepared(fault: Fault, work: Path, count: int, database: str, limit: float) -> Iterator[Drill]:
-    """A catalog and a deployment over it."""
+def prepared(
+    fault: Fault, work: Path, count: int, database: str, limit: float, more: Mapping[str, str] | None = None
+) -> Iterator[Drill]:
+    """A catalog and a deployment over it. more: environment variables of its processes."""
     with ExitStack() as stack:
         disk = stack.enter_context(small_disk(work / "disk", DISK_MB + DISK_MB_A_SKU * count)) if fault.disk else work
         root, home = disk / "catalog", work / "home"
@@ -386,6 +388,7 @@ def _prepared(fault: Fault, work: Path, count: int, database: str, limit: float)
             "CATALOG_CAMPAIGN_BATCH": str(batch * 3 // 4),
             "DAGSTER_DISABLE_TELEMETRY": "1",
             "DAGSTER_BACKFILL_RETRY_DEFINITION_CHANGED_ERROR": "1",  # docs/operations.md
+            **(more or {}),
         }
         if fault.clock:
             variables |= false_clock(work / CLOCK)
@@ -412,7 +415,7 @@ def _settings(database: str, server: Server | None) -> str:
 def _catch(drill: Drill, backfill: str) -> Middle:
     """The first run that is in its middle when a quarter of the work is done. RuntimeError if there was none."""
     deadline = time.monotonic() + drill.limit
-    while time.monotonic() < deadline and not _is_over(drill, backfill):
+    while time.monotonic() < deadline and not is_over(drill, backfill):
         if sum(finished(drill.store, line, drill.skus) for line in LINES) >= len(drill.skus) / 2:
             for run in drill.instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])):
                 if found := middle(drill.store, drill.skus, run, share=0.2):
@@ -421,7 +424,7 @@ def _catch(drill: Drill, backfill: str) -> Middle:
     raise RuntimeError("No run was found in its middle; take more SKUs.")
 
 
-def _is_over(drill: Drill, backfill: str) -> bool:
+def is_over(drill: Drill, backfill: str) -> bool:
     """True if a back-fill has ended, and every run with it. The database may be away: then nobody knows."""
     with suppress(SQLAlchemyError, DagsterPostgresException):
         found = drill.instance.get_backfill(backfill)
@@ -433,11 +436,11 @@ def _is_over(drill: Drill, backfill: str) -> bool:
 def _wait(drill: Drill, backfill: str) -> str:
     """The back-fill's final status, with `HANGS` before it if it or a run did not end in time."""
     deadline = time.monotonic() + drill.limit
-    while time.monotonic() < deadline and not _is_over(drill, backfill):
+    while time.monotonic() < deadline and not is_over(drill, backfill):
         time.sleep(1)
     found = drill.instance.get_backfill(backfill)
     status = found.status.value if found else "unknown"
-    return status if _is_over(drill, backfill) else f"HANGS {status}"
+    return status if is_over(drill, backfill) else f"HANGS {status}"
 
 
 def main() -> int:

@@ -25,6 +25,8 @@ concurrency: {runs: {max_concurrent_runs: 2}}
 run_monitoring: {enabled: false}
 """
 
+_REPOSITORY = {"repositoryName": "__repository__", "repositoryLocationName": "catalog"}
+
 
 def free_port() -> int:
     with socket.socket() as probe:
@@ -53,9 +55,17 @@ class Daemon:
         answer = self.query(
             """mutation($s: SensorSelector!) { startSensor(sensorSelector: $s) { __typename
                  ... on PythonError { message } } }""",
-            s={"repositoryName": "__repository__", "repositoryLocationName": "catalog", "sensorName": name},
+            s={**_REPOSITORY, "sensorName": name},
         )["startSensor"]
         assert answer["__typename"] == "Sensor", answer
+
+    def start_schedule(self, name: str) -> None:
+        answer = self.query(
+            """mutation($s: ScheduleSelector!) { startSchedule(scheduleSelector: $s) { __typename
+                 ... on PythonError { message } } }""",
+            s={**_REPOSITORY, "scheduleName": name},
+        )["startSchedule"]
+        assert answer["__typename"] == "ScheduleStateResult", answer
 
     def launch_backfill(self, assets: Sequence[Sequence[str]], skus: Sequence[str]) -> str:
         answer = self.query(
