@@ -4,7 +4,8 @@
     python -m benchmarks.scale --skus 10000 --plain                10,000 SKUs of 256 px that cost next to nothing
     python -m benchmarks.scale --skus 10000 --plain --database postgres --changed 0.01
 
-First everything is new, then nothing changed, then nothing again by `catalog refresh`, then --changed of the photos.
+First everything is new, then nothing changed, then nothing again by `catalog refresh`, once with reports to make and once
+without, then --changed of the photos.
 Prints what each took: SKUs an hour, CPU seconds a SKU by process and by stage, runs, events, the size of the database,
 peak memory, and how long the UI's own questions take. Postgres is started for the occasion: `initdb` and `postgres`
 must be on the PATH. Nothing here is asserted.
@@ -296,7 +297,14 @@ def phase_of(name: str, work: Work, shop: Shop, on: Deployment, timeout: float) 
     return phase
 
 
-PHASES: dict[str, Work] = {"new": backfilled, "unchanged": backfilled, "refreshed": refreshed, "changed": backfilled}
+# The first refresh makes the reports, for the second they are as they should be.
+PHASES: dict[str, Work] = {
+    "new": backfilled,
+    "unchanged": backfilled,
+    "refreshed": refreshed,
+    "and again": refreshed,
+    "changed": backfilled,
+}
 
 
 # ---- where the CPU time of the work itself goes
