@@ -4,8 +4,8 @@
     python -m benchmarks.scale --skus 10000 --plain                10,000 SKUs of 256 px that cost next to nothing
     python -m benchmarks.scale --skus 10000 --plain --database postgres --changed 0.01
 
-First everything is new, then nothing changed, then nothing again by `catalog refresh`, once with reports to make and once
-without, then --changed of the photos.
+First everything is new, then nothing changed, then nothing again by `catalog refresh`, once with reports to make and
+once without, then --changed of the photos.
 Prints what each took: SKUs an hour, CPU seconds a SKU by process and by stage, runs, events, the size of the database,
 peak memory, and how long the UI's own questions take. Postgres is started for the occasion: `initdb` and `postgres`
 must be on the PATH. Nothing here is asserted.
