@@ -13,6 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from resources.imaging.colour import per_channel
+
 Rgb = NDArray[np.uint8]
 Rgba = NDArray[np.uint8]
 Alpha = NDArray[np.uint8]
@@ -121,14 +123,14 @@ def _reduced(rgb: Rgb, alpha: Alpha) -> tuple[Field, Field]:
     for rows in _strips(rgb.shape[0]):
         weight = np.where(alpha[rows] < _VISIBLE, np.float32(0), _unit(alpha[rows]))
         size = (width, -(-weight.shape[0] // _REDUCTION))
-        colours.append(cv2.resize(rgb[rows] * weight[..., None], size, interpolation=cv2.INTER_AREA))
+        colours.append(cv2.resize(rgb[rows] * per_channel(weight), size, interpolation=cv2.INTER_AREA))
         weights.append(cv2.resize(weight, size, interpolation=cv2.INTER_AREA))
     return np.vstack(colours), np.vstack(weights)
 
 
 def _spread(premultiplied: Field, weight: Field, mean: Field, levels: int) -> Field:
     """Fill unweighted pixels from ever coarser averages (pull-push), and from the mean where all are empty."""
-    own = premultiplied / np.maximum(weight, _EPSILON)[..., None]
+    own = premultiplied / per_channel(np.maximum(weight, _EPSILON))
     if levels == 0:
         return np.where(weight[..., None] > _EPSILON, own, mean)
     height, width = weight.shape
@@ -137,9 +139,9 @@ def _spread(premultiplied: Field, weight: Field, mean: Field, levels: int) -> Fi
     small_colour = cv2.resize(premultiplied, half, interpolation=cv2.INTER_AREA)
     # What is seen in one of the four counts in full one level up: a thin edge must fill its neighbourhood.
     gain = np.minimum(1 / np.maximum(small_weight, _EPSILON), 4)
-    coarse = _spread(small_colour * gain[..., None], small_weight * gain, mean, levels - 1)
+    coarse = _spread(small_colour * per_channel(gain), small_weight * gain, mean, levels - 1)
     below = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR)
-    filled = np.clip(weight, 0, 1)[..., None]
+    filled = per_channel(np.clip(weight, 0, 1))
     return filled * own + (1 - filled) * below
 
 
@@ -162,7 +164,7 @@ def over(rgba: Rgba, background: Rgb) -> Rgb:
         raise ValueError(f"cut-out is {rgba.shape[:2]}, background is {background.shape[:2]}")
     out = np.empty_like(background)
     for rows in _strips(rgba.shape[0]):
-        a = np.repeat(rgba[rows, :, 3:], 3, axis=2).astype(np.uint16)
+        a = per_channel(rgba[rows, :, 3].astype(np.uint16))
         mixed = rgba[rows, :, :3] * a + background[rows] * (255 - a) + np.uint16(127)
         out[rows] = mixed // 255
     return out

@@ -17,22 +17,27 @@ _THUMBNAIL_QUALITIES = (85, 75, 65, 50, 35, 20)
 _SMALLEST_THUMBNAIL = 16
 
 
-def png_rgba(rgba: U8, level: int = 4) -> bytes:
+# zlib's run lengths, that is Huffman codes behind PNG's own filters: smaller files of cut-outs than level 4 makes, in
+# two thirds of the time; levels change nothing then.
+_RUN_LENGTHS = 3
+
+
+def png_rgba(rgba: U8) -> bytes:
     """PNG of a picture with straight alpha; lossless, colours under alpha 0 included.
 
-    rgba: HxWx4 uint8 (else ValueError). level: zlib 0..9; 6 makes cut-outs 6 % smaller in twice the time.
+    rgba: HxWx4 uint8 (else ValueError).
     """
-    return _save(_checked(rgba, 4), "PNG", compress_level=level)
+    return _save(_checked(rgba, 4), "PNG", compress_type=_RUN_LENGTHS)
 
 
-def png_rgb(rgb: U8, level: int = 6) -> bytes:
-    """PNG of a picture without transparency; lossless. rgb: HxWx3 uint8 (else ValueError). level: zlib 0..9."""
-    return _save(_checked(rgb, 3), "PNG", compress_level=level)
+def png_rgb(rgb: U8) -> bytes:
+    """PNG of a picture without transparency; lossless. rgb: HxWx3 uint8 (else ValueError)."""
+    return _save(_checked(rgb, 3), "PNG", compress_type=_RUN_LENGTHS)
 
 
-def png_grey(alpha: U8, level: int = 6) -> bytes:
+def png_grey(alpha: U8) -> bytes:
     """PNG of one 8-bit channel, such as a matte; lossless. alpha: HxW uint8 (else ValueError)."""
-    return _save(_checked(alpha, 1), "PNG", compress_level=level)
+    return _save(_checked(alpha, 1), "PNG", compress_type=_RUN_LENGTHS)
 
 
 def webp_lossless(rgb: U8) -> bytes:

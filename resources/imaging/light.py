@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from resources.imaging.colour import looked_up
+from resources.imaging.colour import looked_up, per_channel
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
@@ -42,7 +42,7 @@ def add_grain(levels: F32, rng: np.random.Generator, grain: float) -> U8:
     grain: standard deviation in sRGB levels, the same for all channels.
     """
     height, width = levels.shape[:2]
-    noisy = levels + _noise(height, width, rng, grain)[..., None]
+    noisy = levels + per_channel(_noise(height, width, rng, grain))
     return cv2.convertScaleAbs(np.maximum(noisy, 0, out=noisy))
 
 

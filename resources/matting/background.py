@@ -16,6 +16,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from resources.imaging.colour import channel_sum, lengths, per_channel
+
 Mask = NDArray[np.bool_]
 Field = NDArray[np.float32]
 
@@ -50,7 +52,7 @@ def border_distance(lab: Field) -> Field:
     colours, places = colours[::step], places[::step]
     best = np.full((height, width), np.inf, np.float32)
     for surface, spread in _surfaces(colours, places):
-        away = np.sqrt(((lab - (plane @ surface).astype(np.float32)) ** 2).sum(axis=2))
+        away = lengths(lab - (plane @ surface).astype(np.float32))
         np.minimum(best, away * np.float32(2 * _LEAST_SPREAD / (spread + _LEAST_SPREAD)), out=best)
     return best
 
@@ -92,7 +94,7 @@ def _plane(colours: NDArray[np.float64], places: NDArray[np.float64]) -> tuple[N
     for _ in range(2):
         a, b = places[keep], colours[keep]
         surface = np.linalg.solve(a.T @ a + pull + _TINY * np.eye(3), a.T @ b)
-        away = np.sqrt(((colours - places @ surface) ** 2).sum(axis=1))
+        away = lengths(colours - places @ surface)
         keep = away <= 3 * max(_LEAST_SPREAD, float(np.median(away)))
     return surface.astype(np.float64), max(_LEAST_SPREAD, float(np.median(away)))
 
@@ -111,7 +113,7 @@ def surroundings(lab: Field, mask: Mask, margin: int = 3) -> Surroundings:
     if not outside.any():
         return Surroundings(np.zeros_like(lab), np.zeros(mask.shape, np.float32))
     weight = outside.astype(np.float32)
-    seen = lab * weight[..., None]
+    seen = lab * per_channel(weight)
     squares = seen * lab
     colour = np.zeros_like(lab)
     spread = np.zeros(mask.shape, np.float32)
@@ -121,10 +123,10 @@ def surroundings(lab: Field, mask: Mask, margin: int = 3) -> Surroundings:
         share = cv2.blur(weight, (window, window))
         enough = todo & (share > 0.1 if reach < 1 else share > 0)
         if enough.any():
-            mean = cv2.blur(seen, (window, window)) / (share + _TINY)[..., None]
-            square = cv2.blur(squares, (window, window)) / (share + _TINY)[..., None]
+            whole = per_channel(share + _TINY)
+            mean, square = cv2.blur(seen, (window, window)) / whole, cv2.blur(squares, (window, window)) / whole
             colour[enough] = mean[enough]
-            spread[enough] = np.sqrt(np.maximum(square - mean * mean, 0).sum(axis=2))[enough]
+            spread[enough] = np.sqrt(channel_sum(np.maximum(square - mean * mean, 0)))[enough]
             todo &= ~enough
     if todo.any():
         colour[todo] = lab[outside].mean(axis=0)
@@ -144,8 +146,8 @@ def shadow_likeness(lab: Field, around: Surroundings) -> Mask:
     In a shadow all channels lose the same share of light; in Lab, a and b shrink with the cube root of it.
     """
     left = _light(lab[..., 0]) / np.maximum(_light(around.colour[..., 0]), _TINY)
-    shrink = np.cbrt(np.clip(left, 0, 1))[..., None]
-    hue = np.sqrt(((lab[..., 1:] - around.colour[..., 1:] * shrink) ** 2).sum(axis=2))
+    shrink = per_channel(np.cbrt(np.clip(left, 0, 1)), 2)
+    hue = lengths(lab[..., 1:] - around.colour[..., 1:] * shrink)
     drop = np.maximum(around.colour[..., 0] - lab[..., 0], 0)
     tolerance = np.maximum(_SHADOW_HUE + _SHADOW_HUE_PER_DROP * drop, around.spread)
     return (left > _DEEPEST_SHADOW) & (left < _LIGHTEST_SHADOW) & (hue < tolerance)

@@ -191,9 +191,19 @@ def _signed(inside: Field, outside: Field) -> Field:
 
 def _doubted(depth: Field, margin: Field, widest: float) -> Field:
     """Down to which depth pixels of a side are doubted: the margin, or less where the side is thin."""
-    thickness = _thickness(depth, widest)
+    doubted = np.minimum(np.float32(1.01), margin)
+    near = _around((depth > 0) & (depth <= margin.max()), int(widest) + 2)
+    thickness, margin = _thickness(depth[near], widest), margin[near]
     thin = np.maximum(1.01, _DOUBTED * thickness)
-    return np.where(thickness * _THICKNESS_STEP >= margin, margin, np.minimum(thin, margin)).astype(np.float32)
+    doubted[near] = np.where(thickness * _THICKNESS_STEP >= margin, margin, np.minimum(thin, margin))
+    return doubted
+
+
+def _around(mask: Mask, by: int) -> tuple[slice, slice]:
+    """The box of a mask, grown; empty where the mask is."""
+    left, top, width, height = cv2.boundingRect(mask.astype(np.uint8))
+    by = by if width else 0
+    return slice(max(0, top - by), top + height + by), slice(max(0, left - by), left + width + by)
 
 
 def _thickness(depth: Field, widest: float) -> Field:
@@ -246,16 +256,38 @@ def _samples(
     """Colours of nine sure pixels for each pixel of the band, and which of them are near enough to count."""
     height, width = sure.shape
     nearest, distance = _nearest(sure)
-    # A sample is the mean of the sure pixels around it: less noise.
-    weight = sure.astype(np.float32)
-    share = cv2.blur(weight, (3, 3)) + np.float32(1e-6)
-    smooth = (cv2.blur(colour * weight[..., None], (3, 3)) / share[..., None]).reshape(-1, 3)
+    chosen, near = [], []
     for direction in range(9):
         angle = direction * np.pi / 4
         reach = np.minimum(spacing, SAMPLE_REACH / 4) if direction else np.zeros_like(spacing)
         y = np.clip(rows + np.rint(reach * np.float32(np.sin(angle))).astype(np.intp), 0, height - 1)
         x = np.clip(columns + np.rint(reach * np.float32(np.cos(angle))).astype(np.intp), 0, width - 1)
-        yield _split(smooth[nearest[y, x]]), distance[y, x] <= SAMPLE_REACH * 3 / 4
+        chosen.append(nearest[y, x])
+        near.append(distance[y, x] <= SAMPLE_REACH * 3 / 4)
+    # They all lie along the band: few beside the pixels of the picture.
+    used = np.zeros(sure.size, bool)
+    for places in chosen:
+        used[places] = True
+    samples = np.flatnonzero(used)
+    slot = np.zeros(sure.size, np.int32)
+    slot[samples] = np.arange(samples.size, dtype=np.int32)
+    smooth = _smoothed(colour, sure, samples)
+    for places, close in zip(chosen, near, strict=True):
+        yield _split(smooth[slot[places]]), close
+
+
+def _smoothed(colour: Field, sure: Mask, samples: NDArray[np.intp]) -> Field:
+    """The mean of the sure pixels around each sample, itself among them: less noise. samples: in the flat picture."""
+    height, width = sure.shape
+    rows, columns = np.divmod(samples, width)
+    total, count = np.zeros((samples.size, 3), np.float32), np.full(samples.size, 1e-6, np.float32)
+    for down in (-1, 0, 1):
+        for right in (-1, 0, 1):
+            y, x = _mirrored(rows + down, height), _mirrored(columns + right, width)
+            weight = sure[y, x].astype(np.float32)
+            total += colour[y, x] * weight[:, None]
+            count += weight
+    return total / count[:, None]
 
 
 def _nearest(sure: Mask) -> tuple[NDArray[np.int32], Field]:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resources.imaging.alpha import Rgb
-from resources.imaging.colour import reduced
+from resources.imaging.colour import lengths, reduced
 from resources.matting.continuations import floor_reflection, see_through
 from resources.matting.flood import ring_distance
 from resources.matting.measures import edge_strength
@@ -206,7 +206,7 @@ def _ruled(lab: Field) -> Mask:
     for turned in (False, True):
         field, on = (lab.transpose(1, 0, 2), edges.T) if turned else (lab, edges)
         above, below = np.roll(field, 5, axis=0), np.roll(field, -5, axis=0)
-        line = on & (np.sqrt(((above - below) ** 2).sum(axis=2)) < 4)
+        line = on & (lengths(above - below) < 4)
         long = max(15, round(0.06 * max(on.shape)))
         kept = cv2.morphologyEx(line.astype(np.uint8), cv2.MORPH_OPEN, np.ones((1, long), np.uint8))
         kept = cv2.dilate(kept, np.ones((3, 9), np.uint8)) > 0
@@ -322,7 +322,7 @@ def _band(lab: Field, depth: float, side: int) -> Field | None:
     for row in range(2, max(4, round(depth * lab.shape[0]))):
         if float(np.abs(lab[row - 2] - colour).mean()) > _DRAWN:
             return None
-        step = np.sqrt(((lab[row + 1] - lab[row - 1]) ** 2).sum(axis=1))[side:-side]
+        step = lengths(lab[row + 1] - lab[row - 1])[side:-side]
         if float((step > 5).mean()) > 0.95:
             return colour
     return None
@@ -357,9 +357,12 @@ def _line(lab: Field) -> tuple[int, Field] | None:
         colour = np.median(middle[row], axis=0).astype(np.float32)
         if float(np.abs(middle[row] - colour).mean()) > 3:
             continue
-        steps = [np.sqrt(((middle[row + by] - colour) ** 2).sum(axis=1)) for by in (-6, 6) if row + by >= 0]
+        steps = [lengths(middle[row + by] - colour) for by in (-6, 6) if row + by >= 0]
+        least = max(8.0, best)
+        if any(np.count_nonzero(step <= least) > 0.1 * len(step) + 1 for step in steps):
+            continue  # a tenth is below already: most rows, told without sorting
         clearest = min(float(np.quantile(step, 0.1)) for step in steps)
-        if clearest > max(8.0, best):
+        if clearest > least:
             best, found = clearest, (row, colour)
     return found
 
@@ -434,7 +437,7 @@ def _glare(rgb: Rgb, lab: Field, mask: Mask) -> float:
     inner = cv2.erode(mask.astype(np.uint8), np.ones((5, 5), np.uint8), borderType=cv2.BORDER_REPLICATE) > 0
     if not inner.any() or float(np.median(lab[..., 0][inner])) > 80:
         return 0.0
-    blown = (rgb.min(axis=2) >= 250) & inner
+    blown = (rgb[..., 0] >= 250) & (rgb[..., 1] >= 250) & (rgb[..., 2] >= 250) & inner
     # White print ends within a pixel or two; light falls off.
     count, labels = cv2.connectedComponents(blown.astype(np.uint8), connectivity=8)
     rim = blown & (cv2.erode(blown.astype(np.uint8), np.ones((3, 3), np.uint8)) == 0)

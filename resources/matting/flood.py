@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from resources.imaging.colour import channel_sum, lengths_from
 from resources.matting.shapes import is_gap, overlap, tidy
 
 Mask = NDArray[np.bool_]
@@ -53,8 +54,7 @@ def ring_distance(lab: Field) -> tuple[Field, float]:
         ]
     )
     median = np.median(ring, axis=0).astype(np.float32)
-    distance = np.sqrt(((lab - median) ** 2).sum(axis=2))
-    near = np.sqrt(((ring - median) ** 2).sum(axis=1)) <= RING_TOLERANCE
+    distance, near = lengths_from(lab, median), lengths_from(ring, median) <= RING_TOLERANCE
     return distance, float(near.mean())
 
 
@@ -115,10 +115,10 @@ def without_shade(mask: Mask, lab: Field) -> Mask:
         return mask
     smooth = cv2.GaussianBlur(lab, (0, 0), 1.0)
     background = np.median(lab[~mask], axis=0)
-    hue = np.sqrt(((smooth[..., 1:] - background[1:]) ** 2).sum(axis=2))
+    hue = lengths_from(smooth[..., 1:], background[1:])
     drop = background[0] - smooth[..., 0]
     across, down = cv2.Sobel(smooth, cv2.CV_32F, 1, 0) / 8, cv2.Sobel(smooth, cv2.CV_32F, 0, 1) / 8
-    edge = np.sqrt((across * across + down * down).sum(axis=2))
+    edge = np.sqrt(channel_sum(across * across + down * down))
     passable = (hue < _SHADE_HUE) & (drop > -2) & (drop < _SHADE_DEPTH) & (edge < _SHADE_EDGE)
     _, labels = cv2.connectedComponents((passable | ~mask).astype(np.uint8), connectivity=4)
     reached = np.zeros(int(labels.max()) + 1, bool)

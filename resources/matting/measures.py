@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resources.imaging.alpha import Alpha
+from resources.imaging.colour import channel_sum, lengths, per_channel
 from resources.matting.shapes import is_gap
 
 Mask = NDArray[np.bool_]
@@ -78,14 +79,14 @@ def edge_strength(lab: Field, sigma: float = 0.7) -> Field:
     """
     smooth = cv2.GaussianBlur(lab, (0, 0), sigma)
     across, down = cv2.Sobel(smooth, cv2.CV_32F, 1, 0) / 8, cv2.Sobel(smooth, cv2.CV_32F, 0, 1) / 8
-    return np.sqrt((across * across + down * down).sum(axis=2))
+    return np.sqrt(channel_sum(across * across + down * down))
 
 
 def _faint_outline(lab: Field, near_edge: Field, mask: Mask, outline: Mask) -> float:
     """Share of the outline that runs through a shadow or a blur: the step across it is weak, or takes long."""
     inner, inner_weight = _local_mean(lab, _shrunk(mask, 2), 9)
     outer, outer_weight = _local_mean(lab, ~_grown(mask, 3), 9)
-    step = np.sqrt(((inner - outer) ** 2).sum(axis=2))
+    step = lengths(inner - outer)
     # Pixels that the step takes at its steepest; a part too thin to have an inside is not judged by it.
     width = np.where(inner_weight > 0.02, step / np.maximum(near_edge, 0.05), 0)
     # Not along the frame: the photo ends there, not the product.
@@ -160,8 +161,8 @@ def _from_background(lab: Field, mask: Mask, reach: float) -> tuple[Field, Field
     window = int(reach * max(mask.shape)) | 1
     mean, weight = _local_mean(lab, outside, window)
     square, _ = _local_mean(lab * lab, outside, window)
-    spread = np.sqrt(np.maximum(square - mean * mean, 0).sum(axis=2))
-    distance = np.sqrt(((lab - mean) ** 2).sum(axis=2))
+    spread = np.sqrt(channel_sum(np.maximum(square - mean * mean, 0)))
+    distance = lengths(lab - mean)
     return np.where(weight > 0.02, distance, np.float32(np.inf)), spread
 
 
@@ -172,15 +173,15 @@ def _weak_outline(lab: Field, mask: Mask, outline: Mask) -> float:
     judged = outline & (weight > 0.02)
     if not judged.any():
         return 1.0
-    step = np.sqrt(((inner - outer) ** 2).sum(axis=2))
+    step = lengths(inner - outer)
     return float((step[judged] < _SAME_COLOUR).mean())
 
 
 def _local_mean(values: Field, where: Mask, window: int) -> tuple[Field, Field]:
     weight = where.astype(np.float32)
     share = cv2.blur(weight, (window, window))
-    total = cv2.blur(values * weight[..., None], (window, window))
-    return total / (share + _TINY)[..., None], share
+    total = cv2.blur(values * per_channel(weight), (window, window))
+    return total / per_channel(share + _TINY), share
 
 
 def _grown(mask: Mask, by: int) -> Mask:

@@ -229,7 +229,7 @@ def _distinct(considered: Sequence[Found]) -> tuple[Hypothesis, ...]:
 
 def levelled(photo: Rgb) -> Rgb:
     """Dark photos brightened: the brightest percent becomes white, and a dark middle is lifted. For finding only."""
-    brightness = photo.max(axis=2)
+    brightness = cv2.max(cv2.max(photo[..., 0], photo[..., 1]), photo[..., 2])
     white = max(30.0, float(np.percentile(brightness, 99)))
     middle = max(0.02, min(1.0, float(np.median(brightness)) / white))
     gamma = max(0.5, float(np.log(0.35) / np.log(middle))) if middle < 0.25 else 1.0

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from resources.imaging.colour import delta_e_2000, lengths, rgb_to_lab
+from resources.imaging.colour import delta_e_2000, lengths, per_channel, rgb_to_lab
 from resources.quality.registration import Aligned
 
 U8 = NDArray[np.uint8]
@@ -113,8 +113,9 @@ def _masked_ssim(x: F32, y: F32, mask: F32) -> F32:
 
 
 def _smoothed(image: F32, mask: F32) -> F32:
-    weight = cv2.GaussianBlur(mask, (0, 0), 1.5)[..., None] + 1e-6
-    return cv2.GaussianBlur(image * mask[..., None], (0, 0), 1.5) / weight
+    weight = cv2.GaussianBlur(mask, (0, 0), 1.5) + 1e-6
+    channels = image.shape[2]
+    return cv2.GaussianBlur(image * per_channel(mask, channels), (0, 0), 1.5) / per_channel(weight, channels)
 
 
 def _block_mean(values: F32, mask: F32, side: float, cover_least: float) -> F32:
@@ -125,7 +126,7 @@ def _block_mean(values: F32, mask: F32, side: float, cover_least: float) -> F32:
     """
     size = max(8, int(side))
     cover = cv2.blur(mask, (size, size), borderType=cv2.BORDER_CONSTANT)
-    weighted = values * (mask if values.ndim == 2 else mask[..., None])
+    weighted = values * (mask if values.ndim == 2 else per_channel(mask, values.shape[2]))
     sums = cv2.blur(weighted, (size, size), borderType=cv2.BORDER_CONSTANT)
     enough = cover >= min(cover_least, 0.8 * float(cover.max()))
     return sums[enough] / (cover[enough] if values.ndim == 2 else cover[enough][:, None])
@@ -141,9 +142,9 @@ def _unexplained(pair: Aligned, inside: Mask) -> float:
     if np.count_nonzero((pair.alpha > 127) & ~inside) < MIN_PIXELS:
         return 0.0
     shown = cv2.GaussianBlur(pair.shown, (0, 0), 0.6)
-    room = (255 - cv2.erode(pair.alpha, _KERNEL))[..., None]
-    low = cv2.subtract(cv2.erode(pair.expected, _KERNEL), np.repeat(room, 3, axis=2))
-    high = cv2.add(cv2.dilate(pair.expected, _KERNEL), np.repeat(room, 3, axis=2))
+    room = per_channel(255 - cv2.erode(pair.alpha, _KERNEL))
+    low = cv2.subtract(cv2.erode(pair.expected, _KERNEL), room)
+    high = cv2.add(cv2.dilate(pair.expected, _KERNEL), room)
     nearest = np.clip(shown, low, high)
     covered = (pair.alpha > 127) & ~inside
     excess = np.zeros(covered.shape, np.float32)

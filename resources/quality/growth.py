@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from resources.imaging.colour import lengths, rgb_to_lab
+from resources.imaging.colour import channel_sum, lengths, per_channel, rgb_to_lab
 from resources.quality.appearance import OPAQUE
 from resources.quality.registration import Aligned
 
@@ -89,8 +89,8 @@ def _ring(pair: Aligned) -> tuple[Mask, F32]:
 def _foreign(shown: F32, scene: F32) -> Mask:
     """Where a picture differs from the scene in a way that no shadow makes: lighter, or of another hue."""
     lighter = shown[..., 0] - scene[..., 0] > 8
-    share = np.clip((shown[..., 0] + 16) / (scene[..., 0] + 16), 0, 1)[..., None]
-    hue = lengths(shown[..., 1:] - scene[..., 1:] * share) > 12
+    share = np.clip((shown[..., 0] + 16) / (scene[..., 0] + 16), 0, 1)
+    hue = lengths(shown[..., 1:] - scene[..., 1:] * per_channel(share, 2)) > 12
     return lighter | hue
 
 
@@ -130,7 +130,7 @@ def _grown_guess(pair: Aligned) -> float:
 def _shaded(shown: F32, scene: F32) -> Mask:
     """Where a picture is the scene with less light, as a cast shadow leaves it: darker, but not black, of one hue."""
     share = (shown[..., 0] + 16) / (scene[..., 0] + 16)
-    hue = lengths(shown[..., 1:] - scene[..., 1:] * np.clip(share, 0, 1)[..., None])
+    hue = lengths(shown[..., 1:] - scene[..., 1:] * per_channel(np.clip(share, 0, 1), 2))
     return (share < 1) & (share > _DEEPEST_SHADOW) & (hue < 9)
 
 
@@ -206,9 +206,9 @@ def _background_guess(lab: F32, distance: F32, side: float) -> F32:
     # From near to far: where near samples exist they count most, elsewhere the wide average fills in.
     for sigma, trust in ((0.05, 1.0), (0.12, 1e-2), (0.4, 1e-4)):
         blur = max(0.7, sigma * side / k)
-        total += trust * cv2.GaussianBlur(small * known[..., None], (0, 0), blur)
+        total += trust * cv2.GaussianBlur(small * per_channel(known), (0, 0), blur)
         weight += np.float32(trust) * cv2.GaussianBlur(known, (0, 0), blur)
-    return cv2.resize(total / weight[..., None], lab.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+    return cv2.resize(total / per_channel(weight), lab.shape[1::-1], interpolation=cv2.INTER_LINEAR)
 
 
 def _has_product_colour(shown: F32, pair: Aligned) -> Mask:
@@ -232,7 +232,7 @@ def _has_product_colour(shown: F32, pair: Aligned) -> Mask:
 def _edge_strength(lab: F32, side: float) -> F32:
     """Change of colour (Lab) a pixel, the largest nearby; as it would be at a side of 640 pixels."""
     dx, dy = cv2.Sobel(lab, cv2.CV_32F, 1, 0), cv2.Sobel(lab, cv2.CV_32F, 0, 1)
-    change = np.sqrt((dx * dx + dy * dy).sum(axis=2))
+    change = np.sqrt(channel_sum(dx * dx + dy * dy))
     return cv2.dilate(change / 4 * min(1.0, side / 640), np.ones((5, 5), np.uint8))
 
 
@@ -283,7 +283,7 @@ def _profiles(pair: Aligned) -> F32:
     signed = np.where(solid > 0, 0.5 - inside, outside - 0.5).astype(np.float32)
     smooth = cv2.GaussianBlur(signed, (0, 0), 2)
     across = np.stack([cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1)], axis=2)
-    across /= lengths(across)[..., None] + 1e-6
+    across /= per_channel(lengths(across), 2) + 1e-6
     ys, xs = np.nonzero((np.abs(signed) < 1) & (solid > 0))
     chosen = np.linspace(0, len(ys) - 1, min(_PROFILES, len(ys))).astype(np.intp)
     ys, xs = ys[chosen], xs[chosen]

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from resources.imaging.colour import lengths, rgb_to_lab
+from resources.imaging.colour import lengths, lengths_from, per_channel, rgb_to_lab
 from resources.scenes.engine import Box, Candidate, product_box
 from resources.scenes.plate import load_plates
 from resources.scenes.templates import SceneTemplate, rgb_of
@@ -27,7 +27,8 @@ F32 = NDArray[np.float32]
 
 logger = logging.getLogger(__name__)
 
-_SIDE = 512  # pictures are judged at this size
+_SIDE = 512  # pictures are judged at this size,
+_MARGIN = 12  # and outlines with so much around them
 _WEIGHTS = {
     "composition": 0.22,
     "exposure": 0.16,
@@ -110,14 +111,15 @@ def measure_parts(candidate: Candidate, template: SceneTemplate) -> dict[str, fl
     """Every part of the heuristic, each 0 (bad) to 1 (good), rounded to 4 decimals."""
     rgb, alpha = _reduced(candidate.rgb), _reduced(candidate.alpha)
     lab = rgb_to_lab(rgb)
+    outline = _near_product(lab, alpha)
     parts = {
         "composition": _composition(alpha),
         "exposure": _exposure(lab, alpha),
         "palette": _palette(lab, alpha, template),
         "shadow": _grounded(lab[..., 0], alpha) * _lit_as_declared(lab[..., 0], alpha, candidate.facts),
         "sharpness": _sharpness(candidate),
-        "halo": _halo(lab[..., 0], alpha),
-        "separation": _separation(lab, alpha),
+        "halo": _halo(*outline),
+        "separation": _separation(*outline),
     }
     return {name: round(float(np.clip(value, 0, 1)), 4) for name, value in parts.items()}
 
@@ -164,10 +166,10 @@ def _palette(lab: F32, alpha: U8, template: SceneTemplate) -> float:
     """1 if the surroundings have the template's colours; 0 if they all are 40 Lab units away or more."""
     palette = np.array([rgb_of(colour) for colour in template.palette], np.uint8)
     wanted = rgb_to_lab(palette[None])[0]
-    around = lab[alpha < 8][::7]
+    around = lab.reshape(-1, 3)[np.flatnonzero(alpha < 8)[::7]]
     if around.size == 0:
         return 0.0
-    distance = np.min([lengths(around - colour) for colour in wanted], axis=0)
+    distance = np.min([lengths_from(around, colour) for colour in wanted], axis=0)
     return 1 - float(np.mean(np.minimum(distance, 40))) / 40
 
 
@@ -230,8 +232,17 @@ def _sharpness(candidate: Candidate) -> float:
     return 1 - max(0.0, candidate.placement.scale - 1) / 1.0
 
 
-def _halo(lightness: F32, alpha: U8) -> float:
+def _near_product(lab: F32, alpha: U8) -> tuple[F32, U8]:
+    """The part of a picture that the outline's measures look at: their windows reach no farther."""
+    box = _solid_box(alpha)
+    rows = slice(max(0, box.top - _MARGIN), box.bottom + _MARGIN)
+    columns = slice(max(0, box.left - _MARGIN), box.right + _MARGIN)
+    return np.ascontiguousarray(lab[rows, columns]), np.ascontiguousarray(alpha[rows, columns])
+
+
+def _halo(lab: F32, alpha: U8) -> float:
     """1 without a bright or dark line around the product that neither it nor the scene has."""
+    lightness = np.ascontiguousarray(lab[..., 0])
     kernel = np.ones((3, 3), np.uint8)
     solid = (alpha > 127).astype(np.uint8)
     edge = (cv2.dilate(solid, kernel) - cv2.erode(solid, kernel)) > 0
@@ -245,9 +256,12 @@ def _halo(lightness: F32, alpha: U8) -> float:
 
 
 def _local_mean(values: F32, mask: U8) -> F32:
+    """Mean of the values (H, W) or (H, W, 3) in the mask's part of a window; where that is empty, the value itself."""
     weight = mask.astype(np.float32)
-    total = cv2.blur(values * weight, (9, 9)) + 1e-4 * values
-    return total / (cv2.blur(weight, (9, 9)) + 1e-4)
+    share = cv2.blur(weight, (9, 9)) + 1e-4
+    if values.ndim == 3:
+        weight, share = per_channel(weight), per_channel(share)
+    return (cv2.blur(values * weight, (9, 9)) + 1e-4 * values) / share
 
 
 def _separation(lab: F32, alpha: U8) -> float:
@@ -258,6 +272,5 @@ def _separation(lab: F32, alpha: U8) -> float:
     edge = (solid - cv2.erode(solid, kernel)) > 0
     if not edge.any() or not core.any():
         return 0.0
-    apart = [_local_mean(lab[..., c], core) - _local_mean(lab[..., c], free) for c in range(3)]
-    distance = np.sqrt(apart[0] ** 2 + apart[1] ** 2 + apart[2] ** 2)
+    distance = lengths(_local_mean(lab, core) - _local_mean(lab, free))
     return float(np.percentile(distance[edge], 30)) / 18

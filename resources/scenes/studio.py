@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resources.imaging.alpha import over
-from resources.imaging.colour import srgb_to_linear
+from resources.imaging.colour import per_channel, srgb_to_linear
 from resources.imaging.harmonise import UNTOUCHED, Harmony, harmonise
 from resources.imaging.light import add_grain, grain_of, levels_of
 from resources.imaging.shadow import (
@@ -135,9 +135,9 @@ def light_left(alpha: U8, plan: Plan) -> F32:
     ambient = cv2.resize(plan.view.crop(ambient_of(plan.plate.name), _SHADE), small[::-1]).astype(np.float32) / 255
     fade = _on_surface(plan, small)
     key, sky = key * fade * _KEY, enlarged(sky, small) * fade * _OCCLUSION
-    left = ambient * (1 - sky)[..., None] + (1 - ambient) * (1 - key)[..., None]
+    left = ambient * per_channel(1 - sky) + (1 - ambient) * per_channel(1 - key)
     if plan.plate.kind == "floor":
-        left *= enlarged(_contact_left(alpha), small)[..., None]
+        left *= per_channel(enlarged(_contact_left(alpha), small))
     return left
 
 
@@ -257,7 +257,7 @@ def _levels(scene: U8, left: F32, mirror: F32 | None) -> F32:
     light = srgb_to_linear(np.ascontiguousarray(scene[box])) * enlarged(left, scene.shape)[box]
     if mirror is not None:
         image = enlarged(mirror, scene.shape)[box]
-        light = light * (1 - image[..., 3:]) + image[..., :3]
+        light = light * per_channel(1 - image[..., 3]) + image[..., :3]
     levels[box] = levels_of(light)
     return levels
 
@@ -274,7 +274,7 @@ def _finished(levels: F32, layer: U8, plan: Plan) -> tuple[U8, tuple[str, ...]]:
         if np.any((front[..., 3] > 8) & (layer[..., 3] > 0)):
             notes = ("foreground_left_out",)
         else:
-            share = front[..., 3:].astype(np.float32) / 255
+            share = per_channel(front[..., 3].astype(np.float32) / 255)
             levels = levels + share * (front[..., :3].astype(np.float32) - levels)
     rng = np.random.default_rng(plan.grain_seed)
     return add_grain(levels, rng, grain_of(layer)), notes

@@ -12,8 +12,11 @@ from PIL import Image, ImageCms
 
 from resources.imaging import icc
 from resources.imaging.colour import (
+    channel_sum,
     delta_e_2000,
+    lengths_from,
     linear_to_srgb,
+    per_channel,
     resize_alpha,
     resize_rgba,
     rgb_to_lab,
@@ -262,3 +265,13 @@ def test_shrinking_and_enlarging_keep_the_place() -> None:
         x = (alpha.sum(0) * (np.arange(size[0]) + 0.5)).sum() / alpha.sum() / size[0]
         assert (x, y) == pytest.approx((170 / 240, 100 / 240), abs=5e-4)
         assert alpha.mean() / 255 == pytest.approx(40 * 60 / 240**2, rel=0.02)
+
+
+def test_sums_and_lengths_by_channel_have_the_bits_of_numpy() -> None:
+    rng = np.random.default_rng(7)
+    values = rng.normal(0, 40, (31, 17, 3)).astype(np.float32)
+    point = values[3, 4]
+    assert np.array_equal(channel_sum(values), values.sum(axis=-1))
+    assert np.array_equal(channel_sum(values[..., :2]), values[..., :2].sum(axis=-1))
+    assert np.array_equal(lengths_from(values, point), np.sqrt(((values - point) ** 2).sum(axis=-1)))
+    assert np.array_equal(per_channel(values[..., 0], 2), np.dstack([values[..., 0]] * 2))

@@ -42,9 +42,7 @@ def opened(data: bytes) -> Image.Image:
 
 
 def test_png_keeps_every_pixel_and_what_is_under_alpha_0(cutout: pictures.U8) -> None:
-    for level in (1, 6):
-        assert np.array_equal(read_rgba(png_rgba(cutout, level)), cutout)
-    assert len(png_rgba(cutout, 6)) < len(png_rgba(cutout, 1))
+    assert np.array_equal(read_rgba(png_rgba(cutout)), cutout)
 
 
 def test_grey_png_keeps_every_pixel(cutout: pictures.U8) -> None:
