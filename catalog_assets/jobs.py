@@ -62,7 +62,7 @@ def scattered_job(product: LineInfo, campaigns: Mapping[str, LineInfo]) -> dg.Jo
                 line = info.line(run_context)
                 reporter = info.reporter(context, line)
                 watch = info.watch(run_context, line, work_of(context.run.tags))
-                report = work(line, skus, run_context, progress, reporter.log, watch)
+                report = work(line, skus, run_context, progress, reporter.log, watch, reporter.overtaken)
                 if watch is not None:
                     reporter.log_health(info.finals, watch)
                 total.merge(report)

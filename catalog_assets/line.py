@@ -10,7 +10,7 @@ import logging
 import threading
 import traceback
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -45,6 +45,8 @@ STORE_DOWN = frozenset(
 OUTAGE = 8
 OnResult = Callable[[StageResult], None]
 OnSku = Callable[[Sequence[StageResult]], None]
+# Of these SKUs, those that others have said something of since the run began.
+Overtaken = Callable[[], Collection[str]]
 
 
 @dataclass
@@ -61,19 +63,35 @@ class LineReport:
     rejections: dict[str, Rejection] = field(default_factory=dict)
     not_attempted: list[str] = field(default_factory=list)
     stopped: list[Rejection] = field(default_factory=list)
+    _counted: dict[str, str] = field(default_factory=dict)
 
     def add(self, results: Sequence[StageResult]) -> None:
-        """Count one SKU by the results of its stages, the last of which is where it ended."""
+        """Count one SKU by the results of its stages, the last of which is where it ended.
+
+        One that was counted before is counted anew; what was made of it then still counts as made.
+        """
         last = results[-1]
+        before = self._take_back(last.sku)
+        anything_made = before == "made" or any(result.status == "made" for result in results)
+        status = self._counted[last.sku] = "made" if last.goes_on and anything_made else last.status
         self.skus += 1
-        anything_made = any(result.status == "made" for result in results)
-        self.statuses["made" if last.goes_on and anything_made else last.status] += 1
+        self.statuses[status] += 1
         for result in results:
             self.seconds[result.stage] += result.seconds
         if last.rejection is not None:
             self.rejections[last.sku] = last.rejection
         if last.status == "not_attempted":
             self.not_attempted.append(last.sku)
+
+    def _take_back(self, sku: str) -> str:
+        """Forget how a SKU was counted, and say so; "" if it was not."""
+        before = self._counted.pop(sku, "")
+        if before:
+            self.skus -= 1
+            self.statuses -= Counter([before])
+            self.rejections.pop(sku, None)
+            self.not_attempted = [each for each in self.not_attempted if each != sku]
+        return before
 
     def merge(self, other: LineReport) -> None:
         """Add the report of another line over the same SKUs."""
@@ -116,6 +134,7 @@ def run_line(
     group_size: int = 1,
     on_result: OnResult = lambda result: None,
     on_sku: OnSku = lambda results: None,
+    overtaken: Overtaken = lambda: (),
 ) -> LineReport:
     """Run every stage for every SKU and say what became of each.
 
@@ -123,6 +142,8 @@ def run_line(
     last, and for the last stage at the very end, in the order of `skus`. (Dagster starts the next line on
     whatever is already materialized; handed over early, the last asset would cut that line into many small
     runs.) on_sku is called in this thread when a SKU is through, with its results.
+    overtaken is asked at the end: these SKUs, and those that others have put into quarantine meanwhile, are looked at
+    once more, and on_result hears all of it again: what it hears last of a SKU is what lies there.
     At most `threads` groups of `group_size` SKUs are in memory at once, whatever the length of the batch. While the
     store is down nothing can be made: then the rest is not tried.
     """
@@ -144,12 +165,29 @@ def run_line(
                         on_result(result)
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+    passed = set(held) - set(report.rejections)
+    doubtful = {*overtaken(), *(_held(line) & passed)} if line.again else set()
+    for sku in (sku for sku in skus if sku in doubtful):
+        [results] = run_group(replace(line, stages=line.again), [sku])
+        report.add(results)
+        held.pop(sku, None)
+        for result in results:
+            on_result(result)
     for sku in skus:
         if sku in held:
             on_result(held[sku])
     if outage.reason is not None:
         report.stopped.append(outage.reason)
     return report
+
+
+def _held(line: Line) -> set[str]:
+    """The SKUs that are in quarantine now; none where that cannot be told, which costs no SKU its outcome."""
+    try:
+        return line.quarantine.held()
+    except StoreError as error:
+        log.error("%s: the quarantine could not be read: %s", line.name, error)
+        return set()
 
 
 class Outage:

@@ -4,7 +4,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import dagster as dg
 
@@ -12,7 +12,7 @@ from catalog_assets.context import RunContext, insist_on_uploads
 from catalog_assets.costs import enter
 from catalog_assets.health import CHECK as HEALTH_CHECK
 from catalog_assets.health import HealthWatch, open_watch, remember
-from catalog_assets.line import Line, LineReport, run_line
+from catalog_assets.line import Line, LineReport, Overtaken, run_line
 from catalog_assets.partitions import FORCE_TAG, PERIOD_TAG, SKU, work_of
 from catalog_assets.quarantine import Quarantine
 from catalog_assets.reporting import Reporter, conclude
@@ -173,14 +173,27 @@ def _materialize(
     checks = {asset: check for asset, check in info.checks.items() if check in selected}
     reporter = info.reporter(context, line, checks)
     watch = info.watch(run_context, line, work_of(context.run.tags))
-    results: list[StageResult] = []
+    results = LastResults()
     with closing(run_context):
-        on_result = results.append if context.has_partition_key else reporter.log
-        report = work(line, skus, run_context, progress, on_result, watch)
-    yield from reporter.results(results)
+        on_result = results.add if context.has_partition_key else reporter.log
+        report = work(line, skus, run_context, progress, on_result, watch, reporter.overtaken)
+    yield from reporter.results(results.kept)
     if watch is not None and HEALTH_CHECK in selected:
         reporter.log_health(info.finals, watch)
     conclude(context, report)
+
+
+@dataclass
+class LastResults:
+    """The results of one SKU, of the last time that it went through the stages."""
+
+    kept: list[StageResult] = field(default_factory=list)
+
+    def add(self, result: StageResult) -> None:
+        stages = [each.stage for each in self.kept]
+        if result.stage in stages:
+            del self.kept[stages.index(result.stage) :]
+        self.kept.append(result)
 
 
 def open_context(
@@ -212,10 +225,12 @@ def work(
     progress: Progress,
     on_result: Callable[[StageResult], None],
     watch: HealthWatch | None = None,
+    overtaken: Overtaken = lambda: (),
 ) -> LineReport:
     """Run a line with the settings of the store, showing progress where that is switched on.
 
-    watch: sees every SKU; once it says stop, what is up to date goes on and nothing new is made.
+    watch: sees every SKU; once it says stop, what is up to date goes on and nothing new is made. overtaken: see
+    `run_line`.
     """
     if watch is not None and watch.stopped is not None:
         context.halted[line.name] = watch.stopped
@@ -228,7 +243,7 @@ def work(
                 context.halted[line.name] = watch.stopped
                 remember(context.store, watch)
 
-        report = run_line(line, skus, threads=context.threads, on_result=on_result, on_sku=on_sku)
+        report = run_line(line, skus, threads=context.threads, on_result=on_result, on_sku=on_sku, overtaken=overtaken)
     if watch is not None and watch.stopped is not None:
         report.stopped.append(watch.stopped)
     return report

@@ -56,6 +56,10 @@ class Quarantine:
         if before is not None and before.rejection.stage in passed:
             self.store.delete(self._key(sku))
 
+    def held(self) -> set[str]:
+        """The SKUs of this line that are in quarantine now. Raises StoreError."""
+        return {name.removesuffix(".json") for name in self.store.children(f"quarantine/{self.line}")}
+
     def get(self, sku: str) -> Quarantined | None:
         try:
             return _from_json(self.store.read_json(self._key(sku)))

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import logging
+import math
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import dagster as dg
 from dagster._core.definitions.asset_checks.asset_check_evaluation import (
@@ -23,10 +25,15 @@ from resources.transient import is_database_away
 
 log = logging.getLogger("catalog.reporting")
 
+T = TypeVar("T")
+
 # How long a run waits for Dagster's database; the framework itself gives up after some six seconds.
 PATIENCE_S = 180
 LISTED_IN_FAILURE = 100
 COUNT_TAG = "catalog/"
+DATA_VERSION = "dagster/data_version"
+# How long is believed what other runs had said when they were last asked about.
+_HEARD_LASTS_S = 2.0
 _SEVERITY = ("rejected", "review", "accepted")
 
 
@@ -49,6 +56,13 @@ class Reporter:
     _versions: dict[str, str] = field(default_factory=dict)
     _last_stage: str = ""
     _pointer: int | None = None
+    _began: int = 0
+    _said: set[tuple[str, str]] = field(default_factory=set)
+    _shared: set[str] = field(default_factory=set)
+    _heard: dict[str, tuple[float, set[str]]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._began = patiently(self.context.instance.event_log_storage.get_maximum_record_id) or 0
 
     def key(self, asset: str) -> dg.AssetKey:
         return dg.AssetKey([*self.prefix, asset])
@@ -58,7 +72,9 @@ class Reporter:
         patiently(self._log, result)
 
     def _log(self, result: StageResult) -> None:
+        shared = result.sku in self._by_others(result.stage)
         if result.goes_on:
+            self._said.add((result.stage, result.sku))
             self.context.log_event(
                 dg.AssetMaterialization(
                     asset_key=self.key(result.stage),
@@ -69,18 +85,23 @@ class Reporter:
             )
             self._versions[result.sku] = result.data_version or result.status
         if result.stage in self.checks and result.check is not None:
-            self.context.log_event(
-                dg.AssetCheckEvaluation(  # type: ignore[arg-type]  # taken since 1.5, its annotation lags behind
-                    asset_key=self.key(result.stage),
-                    check_name=self.checks[result.stage],
-                    passed=result.check,
-                    partition=result.sku,
-                    metadata=check_metadata(result),
-                    target_materialization_data=self._check_target(result),
-                    description=_why(result),
-                    blocking=False,
-                )
-            )
+            evaluation = self._evaluation(result)
+            if shared:
+                self.context.instance.report_runless_asset_event(evaluation)
+            else:
+                self.context.log_event(evaluation)  # type: ignore[arg-type]  # taken since 1.5, its annotation lags
+
+    def _evaluation(self, result: StageResult) -> dg.AssetCheckEvaluation:
+        return dg.AssetCheckEvaluation(
+            asset_key=self.key(result.stage),
+            check_name=self.checks[result.stage],
+            passed=bool(result.check),
+            partition=result.sku,
+            metadata=check_metadata(result),
+            target_materialization_data=self._check_target(result),
+            description=_why(result),
+            blocking=False,
+        )
 
     def _check_target(self, result: StageResult) -> CheckTarget | None:
         """The SKU's latest materialization. A check that names another or none counts as missing in the UI."""
@@ -93,8 +114,33 @@ class Reporter:
             storage_id=latest[0].storage_id, run_id=latest[0].event_log_entry.run_id, timestamp=latest[0].timestamp
         )
 
+    def overtaken(self) -> set[str]:
+        """The SKUs that other runs have reported as made since this one began.
+
+        What this one has held back would be shown from now on, though it may say less than lies there.
+        """
+        self._heard.clear()
+        self._shared |= set(patiently(self._by_others, self.line.stages[-1].asset))
+        return self._shared
+
+    def _by_others(self, asset: str) -> set[str]:
+        """The SKUs that other runs have reported since this one began, as of some seconds ago.
+
+        Of these Dagster takes the check of the run that was planned last for the last one, whichever came last. A check
+        that belongs to no run does count.
+        """
+        asked, found = self._heard.get(asset, (-math.inf, set()))
+        if time.monotonic() - asked > _HEARD_LASTS_S:
+            key, kind = self.key(asset), dg.DagsterEventType.ASSET_MATERIALIZATION
+            storage = self.context.instance.event_log_storage
+            latest = storage.get_latest_storage_id_by_partition(key, kind, after_cursor=self._began)
+            found = {sku for sku in latest if (asset, sku) not in self._said}
+            self._heard[asset] = (time.monotonic(), found)
+        return found | self._shared
+
     def results(self, results: Sequence[StageResult]) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
         """The results of the only SKU of a run."""
+        shared = [result for result in results if result.sku in patiently(self._by_others, result.stage)]
         for result in results:
             checks = list(self._check(result))
             if result.goes_on:
@@ -106,6 +152,9 @@ class Reporter:
                 )
             else:
                 yield from checks
+        for result in shared:  # recorded by now
+            if result.stage in self.checks and result.check is not None:
+                patiently(self.context.instance.report_runless_asset_event, self._evaluation(result))
 
     def _check(self, result: StageResult) -> Iterator[dg.AssetCheckResult]:
         if result.stage in self.checks and result.check is not None:
@@ -139,7 +188,7 @@ class Reporter:
         """
         tags = {
             "dagster/code_version": self._code_version(result.stage),
-            "dagster/data_version": result.data_version or result.status,
+            DATA_VERSION: result.data_version or result.status,
         }
         upstream = self._upstream(result.stage)
         if upstream is not None:
@@ -160,18 +209,18 @@ class Reporter:
         return next(stage.code_version for stage in self.line.stages if stage.asset == asset)
 
 
-def patiently(call: Callable[..., None], *arguments: Any) -> None:
-    """Call what writes to Dagster's database, again and again while that is away, for PATIENCE_S at most.
+def patiently(call: Callable[..., T], *arguments: Any, **named: Any) -> T:
+    """Call what needs Dagster's database, again and again while that is away, for PATIENCE_S at most.
 
     The pictures are made and recorded by then: a run that gave up would leave them shown as missing.
     """
-    Retrying(
+    return Retrying(
         stop=stop_after_delay(PATIENCE_S),
         wait=wait_exponential(multiplier=0.5, max=10),
         retry=retry_if_exception(is_database_away),
         before_sleep=_say_away,
         reraise=True,
-    )(call, *arguments)
+    )(call, *arguments, **named)
 
 
 def _say_away(state: RetryCallState) -> None:

@@ -21,14 +21,13 @@ from catalog_assets.line_assets import AssetInfo, LineInfo
 from catalog_assets.partitions import SKU
 from catalog_assets.quarantine import quarantined
 from catalog_assets.records import FileRef, Record
+from catalog_assets.reporting import DATA_VERSION
 from catalog_assets.settings import SettingsError, load_settings
 from catalog_assets.stage import Stage, StageResult
 from resources.engines import Engines
 from resources.imaging.decode import Photo
 from resources.storage.base import SWEEP_AGE_S, OnSkip
 from resources.store import UPLOADS, CatalogStore, Entry
-
-_DATA_VERSION = "dagster/data_version"
 
 
 def settled(
@@ -96,10 +95,10 @@ class _Shown:
 def _shown(instance: dg.DagsterInstance, info: LineInfo, asset: AssetInfo) -> _Shown:
     """One whose latest run failed or is under way does not count, nor a check whose run was killed before it."""
     key, storage = info.key(asset.name), instance.event_log_storage
-    tags = storage.get_latest_tags_by_partition(key, dg.DagsterEventType.ASSET_MATERIALIZATION, [_DATA_VERSION])
+    tags = storage.get_latest_tags_by_partition(key, dg.DagsterEventType.ASSET_MATERIALIZATION, [DATA_VERSION])
     statuses = instance.get_status_by_partition(key, list(tags), SKU) or {}
     versions = {
-        sku: found[_DATA_VERSION]
+        sku: found[DATA_VERSION]
         for sku, found in tags.items()
         if statuses.get(sku) == AssetPartitionStatus.MATERIALIZED
     }
