@@ -88,8 +88,9 @@ class LineInfo:
         context: dg.OpExecutionContext | dg.AssetExecutionContext,
         line: Line,
         checks: Mapping[str, str] | None = None,
+        planned: Sequence[str] = (),
     ) -> Reporter:
-        """What tells Dagster of this line; checks: those to evaluate, by asset (default: all)."""
+        """What tells Dagster of this line. checks: those to evaluate, by asset (default: all). planned: see there."""
         return Reporter(
             context=context,
             line=line,
@@ -97,6 +98,7 @@ class LineInfo:
             order=[asset.name for asset in self.assets],
             upstream=self.upstream,
             checks=self.checks if checks is None else checks,
+            planned=planned,
         )
 
 
@@ -171,7 +173,7 @@ def _materialize(
     skus = list(context.partition_keys)
     selected = {key.name for key in context.selected_asset_check_keys}
     checks = {asset: check for asset, check in info.checks.items() if check in selected}
-    reporter = info.reporter(context, line, checks)
+    reporter = info.reporter(context, line, checks, skus)
     watch = info.watch(run_context, line, work_of(context.run.tags))
     results = LastResults()
     with closing(run_context):

@@ -6,7 +6,7 @@ import base64
 import logging
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -14,6 +14,7 @@ import dagster as dg
 from dagster._core.definitions.asset_checks.asset_check_evaluation import (
     AssetCheckEvaluationTargetMaterializationData as CheckTarget,
 )
+from dagster._core.events import DagsterEvent
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_delay, wait_exponential
 
 from catalog_assets.health import CHECK as HEALTH_CHECK
@@ -33,7 +34,7 @@ LISTED_IN_FAILURE = 100
 COUNT_TAG = "catalog/"
 DATA_VERSION = "dagster/data_version"
 # How long is believed what other runs had said when they were last asked about.
-_HEARD_LASTS_S = 2.0
+_HEARD_LASTS_S = 5.0
 _SEVERITY = ("rejected", "review", "accepted")
 
 
@@ -44,7 +45,8 @@ class Reporter:
     A range run logs an event per SKU (`log`): exactly the SKUs that passed are materialized. A run of one
     partition returns results instead (`results`), because only then may a downstream line follow in the same run;
     doing both would record every materialization twice.
-    order: all assets of the line, selected or not. upstream: what the first of them is made from.
+    order: all assets of the line, selected or not. upstream: what the first of them is made from. planned: the SKUs of
+    which Dagster expects that this run makes them; none in a job of ops.
     """
 
     context: dg.OpExecutionContext | dg.AssetExecutionContext
@@ -53,13 +55,12 @@ class Reporter:
     order: Sequence[str]
     upstream: dg.AssetKey | None = None
     checks: Mapping[str, str] = field(default_factory=dict)
+    planned: Sequence[str] = ()
     _versions: dict[str, str] = field(default_factory=dict)
     _last_stage: str = ""
     _pointer: int | None = None
     _began: int = 0
-    _said: set[tuple[str, str]] = field(default_factory=set)
-    _shared: set[str] = field(default_factory=set)
-    _heard: dict[str, tuple[float, set[str]]] = field(default_factory=dict)
+    _later: dict[str, tuple[float, dict[str, str]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._began = patiently(self.context.instance.event_log_storage.get_maximum_record_id) or 0
@@ -72,9 +73,7 @@ class Reporter:
         patiently(self._log, result)
 
     def _log(self, result: StageResult) -> None:
-        shared = result.sku in self._by_others(result.stage)
         if result.goes_on:
-            self._said.add((result.stage, result.sku))
             self.context.log_event(
                 dg.AssetMaterialization(
                     asset_key=self.key(result.stage),
@@ -85,11 +84,7 @@ class Reporter:
             )
             self._versions[result.sku] = result.data_version or result.status
         if result.stage in self.checks and result.check is not None:
-            evaluation = self._evaluation(result)
-            if shared:
-                self.context.instance.report_runless_asset_event(evaluation)
-            else:
-                self.context.log_event(evaluation)  # type: ignore[arg-type]  # taken since 1.5, its annotation lags
+            self._evaluate(result)
 
     def _evaluation(self, result: StageResult) -> dg.AssetCheckEvaluation:
         return dg.AssetCheckEvaluation(
@@ -119,28 +114,54 @@ class Reporter:
 
         What this one has held back would be shown from now on, though it may say less than lies there.
         """
-        self._heard.clear()
-        self._shared |= set(patiently(self._by_others, self.line.stages[-1].asset))
-        return self._shared
+        self._later.clear()
+        key, kind = self.key(self.line.stages[-1].asset), dg.DagsterEventType.ASSET_MATERIALIZATION
+        storage = self.context.instance.event_log_storage
+        return set(patiently(storage.get_latest_storage_id_by_partition, key, kind, after_cursor=self._began))
 
-    def _by_others(self, asset: str) -> set[str]:
-        """The SKUs that other runs have reported since this one began, as of some seconds ago.
+    def _evaluate(self, result: StageResult) -> None:
+        """Record a check so that it is the one that is shown.
 
-        Of these Dagster takes the check of the run that was planned last for the last one, whichever came last. A check
-        that belongs to no run does count.
+        Dagster shows that of the run which was planned last, though another comes later: told in the name of that run.
         """
-        asked, found = self._heard.get(asset, (-math.inf, set()))
+        evaluation, last = self._evaluation(result), self._planned_last(result)
+        if not last:
+            self.context.log_event(evaluation)  # type: ignore[arg-type]  # taken since 1.5, its annotation lags behind
+            return
+        event = DagsterEvent(
+            event_type_value=dg.DagsterEventType.ASSET_CHECK_EVALUATION.value,
+            job_name=self.context.run.job_name,
+            event_specific_data=evaluation,
+        )
+        self.context.instance.report_dagster_event(event, run_id=last)
+
+    def _planned_last(self, result: StageResult) -> str:
+        """The run that was planned after this one to check a SKU, as of some seconds ago; "" if there is none."""
+        if not self.planned:  # what no run has planned is new when it is said
+            return ""
+        asked, found = self._later.get(result.stage, (-math.inf, {}))
         if time.monotonic() - asked > _HEARD_LASTS_S:
-            key, kind = self.key(asset), dg.DagsterEventType.ASSET_MATERIALIZATION
-            storage = self.context.instance.event_log_storage
-            latest = storage.get_latest_storage_id_by_partition(key, kind, after_cursor=self._began)
-            found = {sku for sku in latest if (asset, sku) not in self._said}
-            self._heard[asset] = (time.monotonic(), found)
-        return found | self._shared
+            check = dg.AssetCheckKey(self.key(result.stage), self.checks[result.stage])
+            infos = self.context.instance.event_log_storage.get_asset_check_partition_info(
+                [check], partition_keys=self.planned
+            )
+            runs = {str(info.partition_key): info.latest_planned_run_id for info in infos}
+            later = self._created_later(set(runs.values()))
+            found = {sku: run for sku, run in runs.items() if run in later}
+            self._later[result.stage] = (time.monotonic(), found)
+        return found.get(result.sku, "")
+
+    def _created_later(self, runs: Set[str]) -> set[str]:
+        """Those of some runs that were created after this one."""
+        own = self.context.run.run_id
+        if not runs - {own}:
+            return set()
+        records = self.context.instance.get_run_records(dg.RunsFilter(run_ids=[*runs, own]))
+        created = {record.dagster_run.run_id: record.create_timestamp for record in records}
+        return {run for run, moment in created.items() if own in created and moment > created[own]}
 
     def results(self, results: Sequence[StageResult]) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
         """The results of the only SKU of a run."""
-        shared = [result for result in results if result.sku in patiently(self._by_others, result.stage)]
         for result in results:
             checks = list(self._check(result))
             if result.goes_on:
@@ -152,9 +173,9 @@ class Reporter:
                 )
             else:
                 yield from checks
-        for result in shared:  # recorded by now
-            if result.stage in self.checks and result.check is not None:
-                patiently(self.context.instance.report_runless_asset_event, self._evaluation(result))
+        for result in results:  # recorded by now
+            if result.stage in self.checks and result.check is not None and patiently(self._planned_last, result):
+                patiently(self._evaluate, result)
 
     def _check(self, result: StageResult) -> Iterator[dg.AssetCheckResult]:
         if result.stage in self.checks and result.check is not None:

@@ -18,7 +18,7 @@ from catalog_assets.stage import Stage, StageResult
 from resources.engines import Engines
 from resources.store import open_store
 from tests.catalogs import make_catalog, photo_bytes
-from tests.dagster_runs import failure_text, materialized, run_one, run_range
+from tests.dagster_runs import checks_shown, failure_text, materialized, run_one, run_range
 from tests.pictures import truncated
 
 GOOD, BAD = photo_bytes(21), truncated(photo_bytes(22))
@@ -37,8 +37,8 @@ class Before(Stage):
         return self._stage.run(skus)
 
 
-def while_at(info: LineInfo, sku: str, happens: Callable[[], None]) -> LineInfo:
-    """The line, one of whose runs is overtaken when it comes to the last stage of a SKU for the first time."""
+def while_at(info: LineInfo, sku: str, happens: Callable[[], None], stage: int = -1) -> LineInfo:
+    """The line, one of whose runs is overtaken when it comes to a stage of a SKU for the first time; the last one."""
     left = [happens]
 
     def once() -> None:
@@ -46,8 +46,9 @@ def while_at(info: LineInfo, sku: str, happens: Callable[[], None]) -> LineInfo:
             left.pop()()
 
     def make_stages(context: RunContext) -> tuple[Stage, ...]:
-        *before, last = info.make_stages(context)
-        return (*before, Before(last, sku, once))
+        stages = list(info.make_stages(context))
+        stages[stage] = Before(stages[stage], sku, once)
+        return tuple(stages)
 
     return replace(info, make_stages=make_stages)
 
@@ -63,7 +64,7 @@ def test_the_run_that_began_first_reports_what_lies_there(tmp_path: Path, first:
     photo = root / "uploads" / "a.jpg"
     photo.write_bytes(first)
     info, store = product_line(8), open_store(str(root))
-    with dg.DagsterInstance.ephemeral() as instance:
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
 
         def overtakes() -> None:
             photo.write_bytes(then)
@@ -80,11 +81,23 @@ def test_the_run_that_began_first_reports_what_lies_there(tmp_path: Path, first:
         assert tags.get("catalog/rejected", "0") == ("0" if then is GOOD else "1")
 
 
+def test_checks_of_a_run_that_waited_its_turn_count(tmp_path: Path) -> None:
+    """It was planned first, and reports after another that was planned and done meanwhile."""
+    root = make_catalog(tmp_path / "shop", good=("a", "b"))
+    (root / "catalog.yaml").write_text("threads: 1\n")
+    info, store = product_line(8), open_store(str(root))
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+        waits = while_at(info, "a", lambda: run_range(line_assets(info, []), instance, root, ["a", "b"]), stage=0)
+        run_range(line_assets(waits, []), instance, root, ["a", "b"])
+        assert settled(instance, store, Engines(), [info], ["a", "b"]) == {"a", "b"}
+        assert checks_shown(instance, "usable_photo", "raw_photo") == {"a": "SUCCEEDED", "b": "SUCCEEDED"}
+
+
 @pytest.mark.parametrize("then", [GOOD, BAD], ids=["another photo", "a broken one"])
 def test_so_does_a_run_of_one_sku(tmp_path: Path, then: bytes) -> None:
     root = make_catalog(tmp_path / "shop", good=("a",))
     info, store = product_line(8), open_store(str(root))
-    with dg.DagsterInstance.ephemeral() as instance:
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
 
         def overtakes() -> None:
             (root / "uploads" / "a.jpg").write_bytes(then)
@@ -104,7 +117,7 @@ def test_a_run_that_nobody_overtook_looks_once(tmp_path: Path) -> None:
         first, *others = info.make_stages(context)
         return (Before(first, "a", lambda: looks.append("a")), *others)
 
-    with dg.DagsterInstance.ephemeral() as instance:
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
         for _ in range(2):
             run_range(line_assets(replace(info, make_stages=make_stages), []), instance, root, ["a"])
     # The first run makes it and looks once more; the second finds it as it is.
