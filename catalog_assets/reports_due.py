@@ -56,5 +56,5 @@ def _listed(store: CatalogStore, folders: Sequence[str], files: Sequence[str] = 
     found = hashlib.sha256()
     alone = (entry for key in files if (entry := store.stat(key)) is not None)
     for entry in chain(alone, *map(store.list, folders)):
-        found.update(f"{entry.key} {entry.size} {entry.token}\n".encode())
+        found.update(f"{entry.key} {entry.size} {entry.token}\n".encode("utf-8", "surrogateescape"))
     return found.hexdigest()[:32]

@@ -22,7 +22,7 @@ from catalog_assets.partitions import SKU
 from catalog_assets.quarantine import quarantined
 from catalog_assets.records import FileRef, Record
 from catalog_assets.reporting import DATA_VERSION
-from catalog_assets.settings import SettingsError, load_settings
+from catalog_assets.settings import load_settings
 from catalog_assets.stage import Stage, StageResult
 from resources.engines import Engines
 from resources.imaging.decode import Photo
@@ -46,7 +46,7 @@ def settled(
     context = _Look(_LookedAt(store), load_settings(store), engines)
     try:
         stages = [(info.name, stage) for info in lines for stage in info.line(context).stages]
-    except SettingsError:  # a run over that line will say so, and spare the others
+    except Exception:  # whatever a line lacks, a run over it says so, and spares the others
         return set()
     shown = {(info.name, asset.name): _shown(instance, info, asset) for info in lines for asset in info.assets}
     names = {info.name for info in lines}

@@ -13,6 +13,8 @@ from playwright.sync_api import Locator, Page, expect
 
 BACKFILL_MS = 1_800_000
 RUN_MS = 600_000
+# Until its icons are loaded a link begins with their names: "lineage Lineage" is one, "column_lineage Jobs" another.
+_LINEAGE = re.compile(r"\bLineage$")
 # Dialogs fade in and out.
 _FADED_MS = 700
 
@@ -43,7 +45,7 @@ class DagsterPages:
 
     def open_groups(self, *names: str) -> None:
         """The graph of all assets, filtered to these groups in its search field."""
-        self.page.get_by_role("navigation").get_by_role("link", name="Lineage").click()
+        self.page.get_by_role("navigation").get_by_role("link", name=_LINEAGE).click()
         # Not clicked: the field lies under the editor that draws it.
         self.page.get_by_role("textbox", name="Search and filter assets").focus()
         self.page.keyboard.type(" or ".join(f'group:"{name}"' for name in names))
