@@ -266,7 +266,8 @@ def _is_unsettled(results: Sequence[StageResult]) -> bool:
 
 
 def _is_damage(result: StageResult) -> bool:
-    return result.rejection is not None and result.rejection.code == DAMAGED_FILE
+    """True if an input was damaged, or is gone though a record names it: the stage that made it will miss it."""
+    return result.rejection is not None and result.rejection.code in {DAMAGED_FILE, "not_found"}
 
 
 def _newest(made: Sequence[StageResult], looked: Sequence[StageResult]) -> list[StageResult]:
