@@ -18,7 +18,7 @@ import dagster as dg
 from catalog_assets.campaign_files import Campaigns
 from catalog_assets.records import fingerprint
 from resources.marketplaces.rule_files import load_rules
-from resources.store import CatalogStore, NotFound, StoreError
+from resources.store import CatalogStore, StoreError
 
 STATE = "state/reports.json"
 _FILES = ("catalog.csv", "catalog.yaml")
@@ -39,7 +39,7 @@ class ReportsDue:
         """False if Dagster holds a run that made them from exactly this, and they lie there as it left them."""
         try:
             seen = self._store.read_json(STATE)
-        except (NotFound, StoreError):
+        except StoreError:
             return True
         if not isinstance(seen, dict) or seen.get("inputs") != self._inputs:
             return True
