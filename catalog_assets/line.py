@@ -10,8 +10,9 @@ import logging
 import threading
 import traceback
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -150,35 +151,41 @@ def run_line(
     report, outage = LineReport(), Outage(line)
     held: dict[str, StageResult] = {}
     last = line.stages[-1].asset
+    with closing(_in_groups(outage, skus, threads, group_size)) as through:
+        for results in through:
+            report.add(results)
+            on_sku(results)
+            held.update({result.sku: result for result in results if result.stage == last})
+            _hand_over([result for result in results if result.stage != last], on_result)
+    doubtful = {*overtaken(), *(_held(line) & (set(held) - set(report.rejections)))} if line.again else set()
+    for sku in (sku for sku in skus if sku in doubtful):
+        [results] = run_group(replace(line, stages=line.again), [sku])
+        report.add(results)
+        held.pop(sku, None)
+        _hand_over(results, on_result)
+    _hand_over([held[sku] for sku in skus if sku in held], on_result)
+    if outage.reason is not None:
+        report.stopped.append(outage.reason)
+    return report
+
+
+def _in_groups(
+    outage: Outage, skus: Sequence[str], threads: int, group_size: int
+) -> Generator[list[StageResult], None, None]:
+    """What became of each SKU, as the groups finish; closed early, the groups that have not begun are left."""
     groups = [list(skus[start : start + group_size]) for start in range(0, len(skus), group_size)]
     pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="line")
     try:
         # Nobody else holds on to the futures: what was handed over is let go of.
         for done in as_completed([pool.submit(outage.run, group) for group in groups]):
-            for results in done.result():
-                report.add(results)
-                on_sku(results)
-                for result in results:
-                    if result.stage == last:
-                        held[result.sku] = result
-                    else:
-                        on_result(result)
+            yield from done.result()
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
-    passed = set(held) - set(report.rejections)
-    doubtful = {*overtaken(), *(_held(line) & passed)} if line.again else set()
-    for sku in (sku for sku in skus if sku in doubtful):
-        [results] = run_group(replace(line, stages=line.again), [sku])
-        report.add(results)
-        held.pop(sku, None)
-        for result in results:
-            on_result(result)
-    for sku in skus:
-        if sku in held:
-            on_result(held[sku])
-    if outage.reason is not None:
-        report.stopped.append(outage.reason)
-    return report
+
+
+def _hand_over(results: Sequence[StageResult], on_result: OnResult) -> None:
+    for result in results:
+        on_result(result)
 
 
 def _held(line: Line) -> set[str]:

@@ -13,12 +13,10 @@ from os import cpu_count
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from catalog_assets.models import known
 from catalog_assets.settings import SettingsError
 from resources.engines import CutOuts, Engines
-from resources.imaging.alpha import make_cutout
+from resources.imaging.alpha import make_cutout, with_alpha
 from resources.imaging.correction import GENTLE, OFF, Correction, CorrectionLimits, apply, estimate
 from resources.imaging.decode import Limits, Photo, decode_photo
 from resources.imaging.encode import png_rgba, preview
@@ -198,7 +196,7 @@ def _matte(picture: Photo, engine: Any) -> tuple[str, Matte]:
 
 def cutout_of(picture: Photo, alpha: Any) -> Any:
     """HxWx4 with straight alpha. A file that is a cut-out already keeps its own colours, as in the product line."""
-    return np.dstack([picture.rgb, alpha]) if picture.alpha is not None else make_cutout(picture.rgb, alpha)
+    return with_alpha(picture.rgb, alpha) if picture.alpha is not None else make_cutout(picture.rgb, alpha)
 
 
 def _rejected_line(photo: Path, engine: Any, why: Rejection, started: float) -> dict[str, Any]:

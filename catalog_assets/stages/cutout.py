@@ -6,14 +6,12 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 
-import numpy as np
-
 from catalog_assets.context import RunContext
 from catalog_assets.records import Record, Shelf, fingerprint, made_from, product_shelf
 from catalog_assets.stage import Stage, StageResult, summarise
 from catalog_assets.stages.mask import not_ready
 from catalog_assets.twins import once
-from resources.imaging.alpha import make_cutout
+from resources.imaging.alpha import make_cutout, with_alpha
 from resources.imaging.encode import png_rgba, preview, read_grey
 
 
@@ -80,7 +78,7 @@ class Cutout(Stage):
         picture = self.context.photo(photo)
         alpha = read_grey(self.context.read(mask.files["mask"]))
         started = time.perf_counter()
-        rgba = np.dstack([picture.rgb, alpha]) if picture.alpha is not None else make_cutout(picture.rgb, alpha)
+        rgba = with_alpha(picture.rgb, alpha) if picture.alpha is not None else make_cutout(picture.rgb, alpha)
         files = {
             "cutout": shelf.put(photo.name, "png", png_rgba(rgba)),
             "preview": shelf.put(f"{photo.name}.preview", "webp", preview(rgba)),

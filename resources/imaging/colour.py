@@ -146,6 +146,18 @@ def per_channel(plane: NDArray[Any], channels: int = 3) -> NDArray[Any]:
     return cv2.merge([plane] * channels)
 
 
+def channel_min(values: NDArray[Any]) -> NDArray[Any]:
+    """Least of each pixel's three values: HxWx3 to HxW, same type; ten times as fast as `.min(axis=2)`."""
+    first, second, third = cv2.split(values)
+    return cv2.min(cv2.min(first, second), third)
+
+
+def differs(one: U8, other: U8) -> NDArray[np.bool_]:
+    """Where two pictures (HxWx3 uint8) are not the same; ten times as fast as `(one != other).any(axis=2)`."""
+    first, second, third = cv2.split(cv2.absdiff(one, other))
+    return np.asarray((first | second | third) > 0)
+
+
 def channel_sum(values: NDArray[Any]) -> NDArray[Any]:
     """Sum along the last axis: (..., C) to (...), same type. The bits of `.sum(axis=-1)` for C up to 4, much faster."""
     total = values[..., 0] + values[..., 1]
@@ -257,15 +269,16 @@ def resize_rgba(rgba: U8, size: tuple[int, int]) -> U8:
         result[..., :3] = resize_rgb(rgba[..., :3], size)
         result[..., 3] = 255
         return result
-    planes = [srgb_to_linear(rgba[..., channel]) for channel in range(3)]
-    alpha = _share(rgba[..., 3])
+    *colours, levels = cv2.split(rgba)
+    alpha = _share(np.asarray(levels, np.uint8))
     coverage = _resample(alpha, size)
     thin = coverage < _THIN_ALPHA
     divisor = np.maximum(coverage, np.float32(_THIN_ALPHA))
     around = _surroundings(alpha, size)[thin]
-    for channel, plane in enumerate(planes):
-        colour = (_resample(plane * alpha, size) / divisor).astype(np.float32, copy=False)
-        seen = _surroundings(plane * alpha, size)[thin] / np.maximum(around, _UNSEEN)
+    for channel, plane in enumerate(srgb_to_linear(np.asarray(each, np.uint8)) for each in colours):
+        light = plane * alpha
+        colour = (_resample(light, size) / divisor).astype(np.float32, copy=False)
+        seen = _surroundings(light, size)[thin] / np.maximum(around, _UNSEEN)
         colour[thin] = np.where(around > _UNSEEN, seen, _surroundings(plane, size)[thin])
         result[..., channel] = linear_to_srgb(colour)
     result[..., 3] = _as_alpha(coverage)
@@ -313,14 +326,14 @@ def _checked_size(size: tuple[int, int]) -> tuple[int, int]:
 
 
 def _surroundings(plane: F32, size: tuple[int, int]) -> F32:
-    """One HxW float32 channel resized with a kernel of positive weights, as wide as that of `_resample`.
+    """One HxW float32 channel resized with a kernel of positive weights, at least as wide as that of `_resample`.
 
     The quotient of two such planes is a mean of colours nearby; it cannot leave their range.
     """
-    height, width = plane.shape
-    coarse = (min(width, size[0]), min(height, size[1]))
-    blurred = cv2.blur(cv2.resize(plane, coarse, interpolation=cv2.INTER_AREA), (5, 5))
-    return np.asarray(cv2.resize(blurred, size, interpolation=cv2.INTER_LINEAR), np.float32)
+    coarse = cv2.pyrDown(plane)
+    while coarse.shape[0] > 2 * size[1] or coarse.shape[1] > 2 * size[0]:
+        coarse = cv2.pyrDown(coarse)
+    return np.asarray(cv2.resize(coarse, size, interpolation=cv2.INTER_LINEAR), np.float32)
 
 
 def _resample(plane: F32, size: tuple[int, int]) -> F32:

@@ -16,7 +16,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from resources.imaging.colour import delta_e_2000, linear_to_srgb, rgb_to_lab, srgb_to_linear
+from resources.imaging.alpha import colours_of
+from resources.imaging.colour import delta_e_2000, lengths, linear_to_srgb, rgb_to_lab, srgb_to_linear
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
@@ -131,7 +132,7 @@ def _light_tables() -> U8:
 
 def as_harmonised(layer: U8, harmony: Harmony) -> U8:
     """The colours (HxWx3) of a product on its canvas (HxWx4) after a harmony, but for its ring of light."""
-    rgb = with_gain(layer[..., :3], harmony.gain)
+    rgb = with_gain(colours_of(layer), harmony.gain)
     if harmony.grid:
         rows, columns = (np.flatnonzero((layer[..., 3] > 0).any(axis=axis)) for axis in (1, 0))
         box = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
@@ -156,14 +157,14 @@ def harmonise(layer: U8, scene: U8, light: Sequence[float], ring: int) -> tuple[
     light: colour of the scene's light, linear, about 1. ring: pixels that light wraps round. Returns HxWx3 colours for
     the layer; where even a small change goes beyond the bounds, they are the layer's own.
     """
-    solid = layer[..., 3] == 255
+    rgb, alpha = colours_of(layer), np.ascontiguousarray(layer[..., 3])
+    solid = alpha == 255
     if not solid.any():
-        return np.ascontiguousarray(layer[..., :3]), UNTOUCHED
-    rgb = np.ascontiguousarray(layer[..., :3])
+        return rgb, UNTOUCHED
     if np.count_nonzero(beyond_ring(solid, ring)) < _LEAST_CORE:
         ring = 0  # all of a chain is outline: light would change it everywhere
-    wanted = _wanted_gain(rgb, scene, layer[..., 3], light)
-    wrapped = _wrap(layer[..., 3], scene, ring)
+    wanted = _wanted_gain(rgb, scene, alpha, light)
+    wrapped = _wrap(alpha, scene, ring)
     sample = sampled(solid)
     lab = rgb_to_lab(rgb[sample])
     for strength in (1.0, 0.7, 0.5, 0.35, 0.2, 0.1):
@@ -228,7 +229,7 @@ def _measured(before: F32, after: F32, gain: Sequence[float], ring: int) -> Harm
 
 def shifts(before: F32, after: F32) -> tuple[float, float]:
     """Mean CIEDE2000 and median shift of a and b between two lists of Lab colours, Nx3, rounded for records."""
-    shift = np.linalg.norm(after[:, 1:] - before[:, 1:], axis=1)
+    shift = lengths(after[:, 1:] - before[:, 1:])
     return round(float(delta_e_2000(before, after).mean()), 4), round(float(np.median(shift)), 4)
 
 

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from resources.imaging.colour import delta_e_2000, lengths, per_channel, rgb_to_lab
+from resources.imaging.colour import delta_e_2000, differs, lengths, per_channel, rgb_to_lab
 from resources.quality.registration import Aligned
 
 U8 = NDArray[np.uint8]
@@ -148,7 +148,7 @@ def _unexplained(pair: Aligned, inside: Mask) -> float:
     nearest = np.clip(shown, low, high)
     covered = (pair.alpha > 127) & ~inside
     excess = np.zeros(covered.shape, np.float32)
-    off = covered & (nearest != shown).any(axis=2)
+    off = covered & differs(nearest, shown)
     excess[off] = lengths(rgb_to_lab(shown[off]) - rgb_to_lab(nearest[off]))
     return float(_block_mean(excess, covered.astype(np.float32), _SMALL * pair.side, _THIN_COVER).max())
 

@@ -15,6 +15,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from resources.imaging.alpha import with_alpha
+from resources.imaging.colour import differs
 from resources.imaging.harmonise import MOST_AB_SHIFT, MOST_DELTA_E, UNTOUCHED, Harmony, as_harmonised, beyond_ring
 from resources.quality.appearance import MIN_PIXELS, Appearance, compare, interior
 from resources.quality.growth import growth
@@ -87,7 +89,7 @@ def aligned_pair(original_rgb: U8, matte_alpha: U8, final_rgb: U8, placement: Pl
 
 
 def _layer(rgb: U8, alpha: U8, final: U8, placement: Placement) -> U8:
-    product = scaled_product(np.dstack([rgb, alpha]), placement.scale)
+    product = scaled_product(with_alpha(rgb, alpha), placement.scale)
     return on_canvas(product, placement, final.shape[1::-1])
 
 
@@ -104,7 +106,7 @@ def _judge_placed(
     if np.count_nonzero(solid) < MIN_PIXELS:
         return _unjudged("solid_pixels", *_TOO_THIN, value=float(np.count_nonzero(solid)))
     kept = beyond_ring(solid, harmony.ring)
-    changed = float((as_harmonised(layer, harmony)[kept] != final[kept]).any(axis=1).mean())
+    changed = float(differs(as_harmonised(layer, harmony), final)[kept].mean())
     pair = _placed_pair(layer, final)
     same = changed == 0 and harmony == UNTOUCHED
     values = {"exact_pixels": changed, **asdict(Appearance() if same else compare(pair))}

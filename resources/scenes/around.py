@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from resources.imaging.alpha import over
+from resources.imaging.alpha import over, with_alpha
 from resources.imaging.colour import resize_rgb
 from resources.imaging.harmonise import UNTOUCHED, as_harmonised
 from resources.imaging.light import add_grain, grain_of, noise_of
@@ -131,7 +131,7 @@ def finished(
     harmony = relight(layer, relit) if relit is not None and job.care.harmonise else UNTOUCHED
     world, refilled = _without_product(painted, layer, start.plan)
     scene = _grained(resize_rgb(world, job.size), layer, start.plan.grain_seed)
-    picture = over(np.dstack([as_harmonised(layer, harmony), layer[..., 3]]), scene)
+    picture = over(with_alpha(as_harmonised(layer, harmony), layer[..., 3]), scene)
     told = {
         **facts,
         "hint": {"plate": start.plan.plate.name, "mirrored": start.plan.view.mirrored, "light": start.towards},
@@ -247,6 +247,6 @@ def _pushed(premultiplied: F32, weight: F32, sweeps: int) -> F32:
 def _grained(scene: U8, layer: U8, seed: int) -> U8:
     """The scene with the photo's grain, as far as it does not have it already."""
     outside = np.where(layer[..., 3] == 0, np.uint8(255), np.uint8(0))
-    wanted, there = grain_of(layer), noise_of(np.dstack([scene, outside]))
+    wanted, there = grain_of(layer), noise_of(with_alpha(scene, outside))
     missing = math.sqrt(max(_LEAST_GRAIN**2, wanted**2 - there**2))
     return add_grain(scene.astype(np.float32), np.random.default_rng(seed), missing)

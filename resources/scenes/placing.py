@@ -19,10 +19,12 @@ from resources.imaging.colour import rgb_to_lab
 from resources.imaging.shadow import TOUCHES, FloorView, contact_row, find_base
 from resources.scenes.engine import Box, Placement, SceneJob, product_box
 from resources.scenes.plate import Plate, load_plates, picture_of
+from resources.scenes.templates import Pose
 
 U8 = NDArray[np.uint8]
 
 MAX_UPSCALE = 1.5
+_SKIPS = 1.6  # pixels of a plate for one of a picture, from which linear sampling would leave some out
 _SOLID = 24  # alpha below this is fringe: it does not count for size and place
 _TOP_MARGIN = 0.06
 # A product lit from one side by more than this (share of its spread of lightness) decides which way a plate is turned.
@@ -58,22 +60,18 @@ class View:
 
     def crop(self, plate: NDArray[np.uint8], reduce: int = 1) -> U8:
         """The part of a square plate's picture that is seen, at the picture's size or `reduce` times smaller."""
-        side = plate.shape[0]
-        turned = plate[:, ::-1] if self.mirrored else plate
         width, height = (max(1, size // reduce) for size in self.size)
+        while self.span * plate.shape[0] / width > _SKIPS:
+            plate = cv2.resize(plate, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+        side = plate.shape[0]
         scale = self.span * side / width
-        matrix = np.array([[scale, 0, self.left * side], [0, scale, self.top * side]], np.float64)
-        centred = matrix + np.array([[0, 0, (scale - 1) / 2], [0, 0, (scale - 1) / 2]])
-        if scale > 1.6:  # linear sampling would skip pixels
-            turned = cv2.resize(turned, None, fx=1 / scale, fy=1 / scale, interpolation=cv2.INTER_AREA)
-            centred = np.array([[1, 0, matrix[0, 2] / scale], [0, 1, matrix[1, 2] / scale]], np.float64)
+        # From the middles of the picture's pixels to those of the plate's.
+        left, top = (start * side + (scale - 1) / 2 for start in (self.left, self.top))
+        across = [-scale, 0, side - 1 - left] if self.mirrored else [scale, 0, left]
+        matrix = np.array([across, [0, scale, top]], np.float64)
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        return np.asarray(
-            cv2.warpAffine(
-                np.ascontiguousarray(turned), centred, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE
-            ),
-            np.uint8,
-        )
+        seen = cv2.warpAffine(plate, matrix, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+        return np.asarray(seen, np.uint8)
 
     def floor(self, plate: Plate) -> FloorView:
         """How the plate's floor is seen in the picture."""
@@ -104,8 +102,9 @@ class Plan:
 def plan_picture(job: SceneJob) -> Plan:
     """Decide plate, view and placement of a picture. ValueError if the cut-out is empty."""
     rng = np.random.default_rng(job.seed)
-    outline = _outline(job.cutout)
-    plate, notes = _plate(job, rng)
+    alpha = np.ascontiguousarray(job.cutout[..., 3])
+    outline = _outline(alpha)
+    plate, notes = _plate(job, alpha, rng)
     mirrored = _turned(plate, job.cutout, rng)
     draws = rng.uniform(-1, 1, 5)
     view, at = _view(job, plate, draws, mirrored=mirrored)
@@ -118,7 +117,7 @@ def plan_picture(job: SceneJob) -> Plan:
 # ---- the plate
 
 
-def _plate(job: SceneJob, rng: np.random.Generator) -> tuple[Plate, tuple[str, ...]]:
+def _plate(job: SceneJob, alpha: U8, rng: np.random.Generator) -> tuple[Plate, tuple[str, ...]]:
     """One of the template's plates that suit the product's height and the angle it was photographed from.
 
     Where a plain scene is wanted, it is the calmest of them.
@@ -129,7 +128,7 @@ def _plate(job: SceneJob, rng: np.random.Generator) -> tuple[Plate, tuple[str, .
     family = [plates[name] for name in job.template.plates.of(job.pose)]
     suited = [plate for plate in family if plate.suits(job.height_cm)]
     notes = () if suited else ("no_plate_of_this_scale",)
-    likely = _seen_alike(suited or family, job)
+    likely = _seen_alike(suited or family, job.pose, alpha)
     if job.care.plain:
         return min(likely, key=lambda plate: (clutter(plate.name), plate.name)), notes
     return likely[int(rng.integers(len(likely)))], notes
@@ -161,9 +160,9 @@ def _near_product(plate: Plate, image: NDArray[np.float32]) -> NDArray[np.float3
     return image[rows, max(0, round((x - 0.4) * side)) : round((x + 0.4) * side)]
 
 
-def _seen_alike(plates: Sequence[Plate], job: SceneJob) -> list[Plate]:
+def _seen_alike(plates: Sequence[Plate], pose: Pose, alpha: U8) -> list[Plate]:
     """The plates whose camera looks down most nearly as the photo's did, as far as the photo tells."""
-    seen = seen_pitch(job.cutout[..., 3]) if job.pose == "standing" else None
+    seen = seen_pitch(alpha) if pose == "standing" else None
     if seen is None:
         return list(plates)
     apart = [abs(plate.camera.pitch - seen) for plate in plates]
@@ -230,10 +229,12 @@ class _Outline:
     top: float
 
 
-def _outline(cutout: U8) -> _Outline:
-    whole = product_box(cutout[..., 3])
-    alpha = whole.of(cutout[..., 3])
-    firm = np.where(alpha >= min(_SOLID, int(alpha.max())), alpha, 0).astype(np.uint8)
+def _outline(picture: U8) -> _Outline:
+    """Of a cut-out's alpha."""
+    whole = product_box(picture)
+    alpha = np.ascontiguousarray(whole.of(picture))
+    _, thresholded = cv2.threshold(alpha, min(_SOLID, int(alpha.max())) - 1, 0, cv2.THRESH_TOZERO)
+    firm = np.asarray(thresholded, np.uint8)
     solid = product_box(firm)
     rows = firm[solid.top : solid.top + max(1, solid.height // 40)]
     return _Outline(whole, solid, contact_row(alpha), float(np.flatnonzero(rows.any(axis=0)).mean() + 0.5))

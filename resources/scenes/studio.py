@@ -15,8 +15,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from resources.imaging.alpha import over
-from resources.imaging.colour import per_channel, srgb_to_linear
+from resources.imaging.alpha import over, with_alpha
+from resources.imaging.colour import channel_min, per_channel, srgb_to_linear
 from resources.imaging.harmonise import UNTOUCHED, Harmony, harmonise
 from resources.imaging.light import add_grain, grain_of, levels_of
 from resources.imaging.shadow import (
@@ -92,7 +92,8 @@ def _compose(job: SceneJob) -> Candidate:
     harmony = UNTOUCHED
     if job.care.harmonise:
         light = _colour_of_light(plan)
-        part[..., :3], harmony = harmonise(part, box.of(background), light, max(2, round(_RING * max(job.size))))
+        colours, harmony = harmonise(part, box.of(background), light, max(2, round(_RING * max(job.size))))
+        part = with_alpha(colours, part[..., 3])
     picture = background
     box.of(picture)[:] = over(part, box.of(background))
     return Candidate(picture, layer[..., 3], plan.placement, (*plan.notes, *notes), harmony, _facts(plan, harmony))
@@ -244,7 +245,9 @@ def _blurred(image: F32, sigma: float) -> F32:
 def _levels(scene: U8, left: F32, mirror: F32 | None) -> F32:
     """sRGB levels (float) of a scene with `left` of its light and a mirror image in its floor."""
     levels = scene.astype(np.float32)
-    changed = (left.min(axis=2) < 0.997) if mirror is None else (left.min(axis=2) < 0.997) | _seen(mirror, left.shape)
+    changed = channel_min(left) < 0.997
+    if mirror is not None:
+        changed |= _seen(mirror, left.shape)
     if not changed.any():
         return levels
     height, width = scene.shape[:2]
