@@ -3,6 +3,8 @@
     python -m benchmarks.scale --skus 1000                         1,000 SKUs at 1 Mpx, SQLite
     python -m benchmarks.scale --skus 10000 --plain                10,000 SKUs of 256 px that cost next to nothing
     python -m benchmarks.scale --skus 10000 --plain --database postgres --changed 0.01
+    python -m benchmarks.scale --skus 120 --phases new --threads 1 --batch 20 --runs 2     one worker more than --runs 1
+    python -m benchmarks.scale --stages 16                         CPU seconds of a SKU by stage, one thread, no Dagster
 
 First everything is new, then nothing changed, then nothing again by `catalog refresh`, once with reports to make and
 once without, then --changed of the photos.
@@ -71,12 +73,16 @@ console = Console(width=120)
 
 @dataclass(frozen=True)
 class Shop:
-    """A catalog on disk, the campaign that its back-fills run, and what is asked of its pictures."""
+    """A catalog on disk, the campaign that its back-fills run, and what is asked of its pictures.
+
+    batch: SKUs of the product line a run; 0: as shipped.
+    """
 
     folder: Path
     skus: tuple[str, ...]
     plain: bool
     megapixels: float
+    batch: int
 
     @property
     def root(self) -> Path:
@@ -94,7 +100,9 @@ class Shop:
     @property
     def variables(self) -> dict[str, str]:
         """What Dagster's processes must know of it."""
-        return {"CATALOG_ROOT": str(self.root), "CATALOG_CAMPAIGNS": str(self.folder / "campaigns")}
+        batches = {"CATALOG_PRODUCT_BATCH": str(self.batch), "CATALOG_CAMPAIGN_BATCH": str(self.batch - 1)}
+        folders = {"CATALOG_ROOT": str(self.root), "CATALOG_CAMPAIGNS": str(self.folder / "campaigns")}
+        return folders | batches if self.batch else folders
 
     @property
     def campaign(self) -> str:
@@ -105,14 +113,14 @@ class Shop:
         replace_photos(self.root, self.skus, share, plain=self.plain, megapixels=self.megapixels)
 
 
-def open_shop(folder: Path, count: int, *, plain: bool, megapixels: float) -> Shop:
-    """Make a catalog in a folder."""
+def open_shop(folder: Path, count: int, *, plain: bool, megapixels: float, threads: int = 2, batch: int = 0) -> Shop:
+    """Make a catalog in a folder. threads: of a run."""
     root = folder / "catalog"
     skus = plain_shop(root, count) if plain else realistic_shop(root, count, megapixels)
-    (root / "catalog.yaml").write_text(PLAIN if plain else REALISTIC)
+    (root / "catalog.yaml").write_text((PLAIN if plain else REALISTIC) + f"threads: {threads}\n")
     (folder / "campaigns").mkdir()
     (folder / "campaigns" / "least.yaml").write_text(LEAST)
-    return Shop(folder, tuple(skus), plain, megapixels)
+    return Shop(folder, tuple(skus), plain, megapixels, batch)
 
 
 @dataclass
@@ -359,12 +367,21 @@ def _rows(phases: Sequence[Phase], skus: int) -> Iterator[tuple[str, list[str]]]
         yield f"CPU ms a SKU, {role}", [f"{1000 * phase.usage.cpu.get(role, 0) / skus:.0f}" for phase in phases]
     for role in ("worker", "daemon", "code server", "webserver"):
         yield f"peak MB, {role}", [f"{phase.usage.peak_mb.get(role, 0):.0f}" for phase in phases]
+    yield "Dagster's share of CPU", [_dagsters_share(phase, phases) for phase in phases]
     yield "runs", [str(phase.runs) for phase in phases]
     yield "planned events", [str(_planned(phase)) for phase in phases]
     yield "stored events", [str(_stored(phase)) for phase in phases]
     yield "database MB", [f"{phase.database_mb:.0f}" for phase in phases]
     for question in _QUESTIONS:
         yield f"UI, s: {question}", [f"{phase.questions[question]:.2f}" for phase in phases]
+
+
+def _dagsters_share(phase: Phase, phases: Sequence[Phase]) -> str:
+    """Of a back-fill that made everything: what one that made nothing took, less what the look at each SKU took."""
+    cpu = {each.name: sum(each.usage.cpu.values()) for each in phases}
+    if phase.name != "new" or not {"unchanged", "and again"} <= set(cpu):
+        return ""
+    return f"{(cpu['unchanged'] - cpu['and again']) / cpu['new']:.1%}"
 
 
 def _planned(phase: Phase) -> int:
@@ -396,6 +413,9 @@ def main() -> None:
     parser.add_argument("--plain", action="store_true", help="256 px with their own alpha: orchestration alone")
     parser.add_argument("--database", choices=("sqlite", "postgres"), default="sqlite")
     parser.add_argument("--runs", type=int, default=2, help="at a time")
+    parser.add_argument("--threads", type=int, default=2, help="of a run")
+    parser.add_argument("--batch", type=int, default=0, help="SKUs a run; as shipped if not given")
+    parser.add_argument("--phases", nargs="+", choices=tuple(PHASES), default=tuple(PHASES), help="all if not given")
     parser.add_argument("--changed", type=float, default=0.01, help="share of photos that the last back-fill finds new")
     parser.add_argument("--timeout", type=float, default=4 * 3600, help="seconds a back-fill may take")
     parser.add_argument("--stages", type=int, metavar="SKUS", help="only where the CPU time of so many SKUs goes")
@@ -406,13 +426,20 @@ def main() -> None:
             report_stages(options.stages, engine, options.megapixels)
         return
     with tempfile.TemporaryDirectory() as folder:
-        shop = open_shop(Path(folder), options.skus, plain=options.plain, megapixels=options.megapixels)
+        shop = open_shop(
+            Path(folder),
+            options.skus,
+            plain=options.plain,
+            megapixels=options.megapixels,
+            threads=options.threads,
+            batch=options.batch,
+        )
         phases = []
         with deployed(shop, options.database, options.runs) as on:
-            for title, work in PHASES.items():
+            for title in options.phases:
                 if title == "changed":
                     shop.change(options.changed)
-                phases.append(phase_of(title, work, shop, on, options.timeout))
+                phases.append(phase_of(title, PHASES[title], shop, on, options.timeout))
                 report(phases[-1:], options.skus)
     report(phases, options.skus)
 
