@@ -39,12 +39,17 @@ def plain_shop(root: Path, count: int, side: int = 256) -> list[str]:
     return [numbered(number) for number in range(count)]
 
 
-def replace_photos(root: Path, skus: Sequence[str], share: float, *, plain: bool, megapixels: float = 1.0) -> int:
-    """Give a share of the SKUs, spread evenly over all, photos of other products. How many."""
+def replace_photos(
+    root: Path, skus: Sequence[str], share: float, *, plain: bool, megapixels: float = 1.0, before: int = 0
+) -> int:
+    """Give a share of the SKUs, spread evenly over all, photos of other products. How many.
+
+    before: how often that was done already; they get others again.
+    """
     count = max(1, round(share * len(skus)))
     chosen = [skus[(2 * i + 1) * len(skus) // (2 * count)] for i in range(count)]
     sprites = [] if plain else load_sprites()
-    for number, sku in enumerate(chosen, len(skus)):
+    for number, sku in enumerate(chosen, (before + 1) * len(skus)):
         if plain:
             _write_plain(root, sku, number, 256)
         else:
