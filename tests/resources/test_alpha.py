@@ -6,12 +6,14 @@ import pytest
 
 from resources.imaging.alpha import (
     UNKNOWN,
+    colours_of,
     estimate_foreground,
     extend_colours,
     make_cutout,
     over,
     tiles,
     trimap,
+    with_alpha,
 )
 
 
@@ -167,6 +169,13 @@ def test_over_is_exact_at_both_ends() -> None:
     back = rng.integers(0, 256, (700, 30, 3)).astype(np.uint8)
     expected = np.where(rgba[..., 3:] == 255, rgba[..., :3], back)
     assert (over(rgba, back) == expected).all()
+
+
+def test_alpha_is_put_beside_colours_and_taken_off_again_as_it_was() -> None:
+    rgba = np.random.default_rng(4).integers(0, 256, (9, 13, 4)).astype(np.uint8)
+    colours = colours_of(rgba[2:, 3:])
+    assert np.array_equal(colours, rgba[2:, 3:, :3]) and not np.shares_memory(colours, rgba)
+    assert np.array_equal(with_alpha(colours, rgba[2:, 3:, 3]), rgba[2:, 3:])
 
 
 def test_over_refuses_another_size() -> None:

@@ -12,8 +12,10 @@ from PIL import Image, ImageCms
 
 from resources.imaging import icc
 from resources.imaging.colour import (
+    channel_min,
     channel_sum,
     delta_e_2000,
+    differs,
     lengths_from,
     linear_to_srgb,
     per_channel,
@@ -272,6 +274,16 @@ def test_sums_and_lengths_by_channel_have_the_bits_of_numpy() -> None:
     values = rng.normal(0, 40, (31, 17, 3)).astype(np.float32)
     point = values[3, 4]
     assert np.array_equal(channel_sum(values), values.sum(axis=-1))
+    assert np.array_equal(channel_min(values), values.min(axis=-1))
     assert np.array_equal(channel_sum(values[..., :2]), values[..., :2].sum(axis=-1))
     assert np.array_equal(lengths_from(values, point), np.sqrt(((values - point) ** 2).sum(axis=-1)))
     assert np.array_equal(per_channel(values[..., 0], 2), np.dstack([values[..., 0]] * 2))
+
+
+def test_pictures_differ_where_any_channel_does_by_as_little_as_a_level() -> None:
+    one = np.random.default_rng(9).integers(0, 256, (23, 19, 3)).astype(np.uint8)
+    other = one.copy()
+    for place, channel in (((0, 0), 0), ((5, 7), 1), ((22, 18), 2)):
+        other[place][channel] ^= 1
+    assert np.array_equal(differs(one, other), (one != other).any(axis=2))
+    assert np.count_nonzero(differs(one, other)) == 3
