@@ -174,7 +174,8 @@ def test_over_is_exact_at_both_ends() -> None:
 def test_alpha_is_put_beside_colours_and_taken_off_again_as_it_was() -> None:
     rgba = np.random.default_rng(4).integers(0, 256, (9, 13, 4)).astype(np.uint8)
     colours = colours_of(rgba[2:, 3:])
-    assert np.array_equal(colours, rgba[2:, 3:, :3]) and not np.shares_memory(colours, rgba)
+    assert np.array_equal(colours, rgba[2:, 3:, :3])
+    assert not np.shares_memory(colours, rgba)
     assert np.array_equal(with_alpha(colours, rgba[2:, 3:, 3]), rgba[2:, 3:])
 
 
