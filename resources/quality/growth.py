@@ -282,14 +282,14 @@ def _profiles(pair: Aligned) -> F32:
     inside = cv2.distanceTransform(solid, cv2.DIST_L2, 5)
     signed = np.where(solid > 0, 0.5 - inside, outside - 0.5).astype(np.float32)
     smooth = cv2.GaussianBlur(signed, (0, 0), 2)
-    across = np.stack([cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1)], axis=2)
-    across /= per_channel(lengths(across), 2) + 1e-6
     ys, xs = np.nonzero((np.abs(signed) < 1) & (solid > 0))
     chosen = np.linspace(0, len(ys) - 1, min(_PROFILES, len(ys))).astype(np.intp)
     ys, xs = ys[chosen], xs[chosen]
+    dx, dy = (cv2.Sobel(smooth, cv2.CV_32F, *order)[ys, xs] for order in ((1, 0), (0, 1)))
+    steepness = np.sqrt(dx * dx + dy * dy) + np.float32(1e-6)
     offsets = np.arange(-_INWARDS, _OUTWARDS + 1, dtype=np.float32)
-    px = (xs[:, None] + offsets * across[ys, xs, 0, None]).astype(np.float32)
-    py = (ys[:, None] + offsets * across[ys, xs, 1, None]).astype(np.float32)
+    px = (xs[:, None] + offsets * (dx / steepness)[:, None]).astype(np.float32)
+    py = (ys[:, None] + offsets * (dy / steepness)[:, None]).astype(np.float32)
     height, width = solid.shape
     kept = ((px >= 0) & (px < width) & (py >= 0) & (py < height)).all(axis=1)
     px, py = px[kept], py[kept]
@@ -301,5 +301,7 @@ def _profiles(pair: Aligned) -> F32:
     usable = (cover[:, _INWARDS + 3] < 13) & (cover[:, _INWARDS - 3] > OPAQUE) & (away > 0.7 * _OUTWARDS)
     if usable.mean() < _LEAST_SHARE:
         return np.zeros((0, len(offsets), 3), np.float32)
-    lab = rgb_to_lab(cv2.GaussianBlur(pair.shown, (0, 0), 0.8))
+    looked_at = (signed > -_INWARDS - 3) & (signed < _OUTWARDS + 3)
+    lab = np.zeros((height, width, 3), np.float32)
+    lab[looked_at] = rgb_to_lab(cv2.GaussianBlur(pair.shown, (0, 0), 0.8)[looked_at])
     return cv2.remap(lab, px[usable], py[usable], cv2.INTER_LINEAR)
