@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import dagster as dg
-from dagster_aws.s3 import S3Resource
 
 from catalog_assets.campaign_files import Campaigns, load_campaigns
 from catalog_assets.campaigns import campaign_line
@@ -79,7 +78,7 @@ def build_resources(environment: Environment, *, show_progress: bool = False) ->
     webhook = dg.EnvVar("CATALOG_WEBHOOK_URL") if _is_set("CATALOG_WEBHOOK_URL") else ""
     engines = configured_engines(environment)
     return Resources(
-        catalog=CatalogResource(root=environment.root, s3=s3_resource()),
+        catalog=CatalogResource(root=environment.root, s3_endpoint=_s3_endpoint()),
         engines=engines,
         gpu=engines.gpu,
         progress=Progress(show=show_progress),
@@ -87,10 +86,8 @@ def build_resources(environment: Environment, *, show_progress: bool = False) ->
     )
 
 
-def s3_resource() -> S3Resource:
-    """Access to S3: boto3's own environment variables and files, and CATALOG_S3_ENDPOINT for other servers."""
-    endpoint = dg.EnvVar("CATALOG_S3_ENDPOINT") if _is_set("CATALOG_S3_ENDPOINT") else None
-    return S3Resource(endpoint_url=endpoint)
+def _s3_endpoint() -> dg.EnvVar | None:
+    return dg.EnvVar("CATALOG_S3_ENDPOINT") if _is_set("CATALOG_S3_ENDPOINT") else None
 
 
 def _is_set(variable: str) -> bool:

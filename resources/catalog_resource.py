@@ -7,7 +7,6 @@ from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import dagster as dg
-from dagster_aws.s3 import S3Resource
 from pydantic import Field, PrivateAttr
 
 from resources.heartbeat import beating
@@ -16,18 +15,16 @@ from resources.store import CatalogStore, open_store
 
 
 class CatalogResource(dg.ConfigurableResource):
-    """Opens the catalog store: a local folder, or a bucket that the nested `s3` resource gives access to.
+    """Opens the catalog store: a local folder, or a bucket, with the credentials and region that boto3 finds itself.
 
     Examples:
         CatalogResource(root="./catalog")
-        CatalogResource(root="s3://shop/catalog", s3=S3Resource(endpoint_url="http://minio:9000"))
+        CatalogResource(root="s3://shop/catalog", s3_endpoint="http://minio:9000")
     """
 
     root: str = Field(description="Folder of the catalog, or s3://bucket/prefix.")
-    s3: S3Resource = Field(
-        default=S3Resource(),
-        description="Credentials, endpoint and region for an s3:// root; a local root does not use it.",
-    )
+    s3_endpoint: str | None = Field(default=None, description="Address of an S3 server other than AWS.")
+    s3_retries: int = Field(default=MAX_ATTEMPTS - 1, ge=0, le=MAX_ATTEMPTS - 1, description="Of a call that failed.")
 
     _store: CatalogStore | None = PrivateAttr(default=None)
 
@@ -54,6 +51,7 @@ class CatalogResource(dg.ConfigurableResource):
         return self.root.startswith("s3://")
 
     def _s3_client(self) -> Any:
-        # The resource's own default is five retries; two are promised. The first try does not count here.
-        retries = min(self.s3.max_attempts, MAX_ATTEMPTS - 1)
-        return self.s3.model_copy(update={"max_attempts": retries}).get_client()
+        # Its import takes longer than that of Dagster, and every run, tick and command would pay for it.
+        from dagster_aws.s3 import S3Resource
+
+        return S3Resource(endpoint_url=self.s3_endpoint, max_attempts=self.s3_retries).get_client()

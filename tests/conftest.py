@@ -64,6 +64,17 @@ def s3_server() -> Iterator[S3Server]:
         server.stop()
 
 
+ACCESS_KEY, SECRET = "AKIATESTTESTTEST", "not-a-real-secret"
+
+
+@pytest.fixture
+def s3_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Access to a bucket as a shop configures it."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", ACCESS_KEY)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+
+
 @pytest.fixture(scope="session")
 def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Models]:
     """tiny-net (remote code), tiny-matte (ViTMatte) and tiny-onnx: saved and pinned as the real ones are."""

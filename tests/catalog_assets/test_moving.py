@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import dagster as dg
+import pytest
 
 from catalog_assets.campaign_files import EVERGREEN, Campaign
 from catalog_assets.campaigns import campaign_line
 from catalog_assets.line_assets import line_assets
 from catalog_assets.product import product_line
 from resources.catalog_resource import CatalogResource
-from tests.catalog_assets.test_s3_line import access
 from tests.catalogs import make_catalog, pictures
 from tests.conftest import S3Server
 from tests.dagster_runs import materializations, materialized, run_range
@@ -36,6 +36,7 @@ def run(root: str, catalog: CatalogResource) -> set[str]:
     return statuses
 
 
+@pytest.mark.usefixtures("s3_credentials")
 def test_a_catalog_is_up_to_date_in_a_bucket_and_in_a_new_dagster_home(tmp_path: Path, s3_server: S3Server) -> None:
     root = make_catalog(tmp_path / "shop", good=SKUS)
     (root / "catalog.yaml").write_text("scene_size: 500\ncandidates: 1\n")
@@ -46,7 +47,7 @@ def test_a_catalog_is_up_to_date_in_a_bucket_and_in_a_new_dagster_home(tmp_path:
     bucket, client = s3_server.new_bucket(), s3_server.client()
     for path in (path for path in root.rglob("*") if path.is_file()):
         client.put_object(Bucket=bucket, Key=f"shop/{path.relative_to(root)}", Body=path.read_bytes())
-    there = CatalogResource(root=f"s3://{bucket}/shop", s3=access(s3_server.endpoint))
+    there = CatalogResource(root=f"s3://{bucket}/shop", s3_endpoint=s3_server.endpoint)
     made = pictures(there.open()) | pictures(there.open(), "exports")
     assert made == pictures(here.open()) | pictures(here.open(), "exports")
     assert run(there.root, there) == {"up_to_date"}

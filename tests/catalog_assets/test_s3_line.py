@@ -10,7 +10,6 @@ from typing import Any
 
 import dagster as dg
 import pytest
-from dagster_aws.s3 import S3Resource
 
 from catalog_assets.campaign_files import EVERGREEN, Campaign, Campaigns
 from catalog_assets.campaigns import campaign_line
@@ -23,13 +22,11 @@ from resources.names import sku_name
 from resources.store import CatalogStore, LocalStore
 from sensors.uploads import uploads_sensor
 from tests.catalogs import photo_bytes, pictures
-from tests.conftest import S3Server
+from tests.conftest import ACCESS_KEY, SECRET, S3Server
 from tests.dagster_runs import checks, failure_text, materializations, materialized, run_range
 from tests.pictures import truncated
 from tests.s3_tools import Fault, FaultyProxy, faulty_proxy
 
-SECRET = "not-a-real-secret"
-ACCESS_KEY = "AKIATESTTESTTEST"
 CAMPAIGN = Campaign(
     name=EVERGREEN, scenes=[{"template": "grey-sweep", "candidates": 1}], marketplaces=["amazon", "shopify"]
 )
@@ -44,15 +41,7 @@ def instance() -> Iterator[dg.DagsterInstance]:
         yield instance
 
 
-def access(endpoint: str) -> S3Resource:
-    """Credentials as a shop would configure them; no test depends on the environment."""
-    return S3Resource(
-        endpoint_url=endpoint,
-        aws_access_key_id=ACCESS_KEY,
-        aws_secret_access_key=SECRET,
-        region_name="us-east-1",
-        max_attempts=1,  # what the store retries is tested with the store; here the line's own retries count
-    )
+pytestmark = pytest.mark.usefixtures("s3_credentials")
 
 
 @dataclass(frozen=True)
@@ -68,7 +57,8 @@ class Bucket:
         return f"s3://{self.name}/shop one"
 
     def resource(self, endpoint: str = "") -> CatalogResource:
-        return CatalogResource(root=self.root, s3=access(endpoint or self.endpoint))
+        # What the store retries is tested with the store; here the line's own retries count.
+        return CatalogResource(root=self.root, s3_endpoint=endpoint or self.endpoint, s3_retries=1)
 
     @property
     def store(self) -> CatalogStore:

@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dagster_aws.s3 import S3Resource
 
 from resources.catalog_resource import CatalogResource
 from resources.storage.s3 import MAX_PARTS, part_bytes
@@ -799,16 +798,11 @@ def test_a_root_that_makes_no_sense_is_refused_without_showing_it(root: str, s3_
     assert "secret" not in str(caught.value)
 
 
+@pytest.mark.usefixtures("s3_credentials")
 def test_the_dagster_resource_opens_both(tmp_path: Path, proxy: FaultyProxy, s3_server: S3Server) -> None:
     local = CatalogResource(root=str(tmp_path))
     assert local.open() is local.open()
-    s3 = S3Resource(
-        endpoint_url=proxy.endpoint,
-        region_name="us-east-1",
-        aws_access_key_id="AKIATESTTESTTEST",
-        aws_secret_access_key="not-a-real-secret",
-    )
-    store = CatalogResource(root=f"s3://{s3_server.new_bucket()}/p", s3=s3).open()
+    store = CatalogResource(root=f"s3://{s3_server.new_bucket()}/p", s3_endpoint=proxy.endpoint).open()
     proxy.plan(Fault(500, "InternalError"), Fault(500, "InternalError"))
     store.write_json("a.json", {"a": 1})
     assert store.read_json("a.json") == {"a": 1}
