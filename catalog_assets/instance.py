@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -49,9 +50,6 @@ def open_instance(root: str) -> Iterator[dg.DagsterInstance]:
     """
     home = dagster_home(root)
     home.mkdir(parents=True, exist_ok=True)
-    settings = home / "dagster.yaml"
-    if not settings.exists():
-        shutil.copyfile(DEFAULT_SETTINGS, settings)
     # matplotlib writes a list of fonts: here, and not into the home folder of whoever runs this.
     with (
         _variables(DAGSTER_HOME=str(home), MPLCONFIGDIR=str(home / "matplotlib")),
@@ -60,9 +58,25 @@ def open_instance(root: str) -> Iterator[dg.DagsterInstance]:
         yield instance
 
 
+@contextmanager
+def _alone(home: Path) -> Iterator[None]:
+    """Wait until no other process opens this home: two that make its tables at the same time leave it broken."""
+    if sys.platform == "win32":
+        yield
+        return
+    import fcntl
+
+    with (home / ".opening").open("ab") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # let go of with the file
+        yield
+
+
 def _opened(home: Path) -> dg.DagsterInstance:
     try:
-        return dg.DagsterInstance.get()
+        with _alone(home):
+            if not (home / "dagster.yaml").exists():
+                shutil.copyfile(DEFAULT_SETTINGS, home / "dagster.yaml")
+            return dg.DagsterInstance.get()
     except Exception as error:  # each storage fails in its own way, and drivers' errors are wrapped
         cause = error.__cause__ or error
         # A ValueError repeats a piece of an address that is none, and a password may stand in it.

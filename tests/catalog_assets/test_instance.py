@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import dagster as dg
@@ -40,6 +43,29 @@ def test_a_new_home_gets_the_default_settings_and_an_old_one_keeps_its_own(
     with open_instance("anywhere") as instance:
         assert not instance.run_retries_enabled
         assert list(instance.get_dynamic_partitions("sku")) == ["a"]
+
+
+def test_processes_that_begin_at_the_same_time_share_a_new_home(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Dagster itself makes its tables twice then, and the state can never be opened again."""
+    script = """
+import sys, time
+from catalog_assets.instance import open_instance
+time.sleep(max(0.0, float(sys.argv[2]) - time.time()))
+with open_instance(sys.argv[1]) as instance:
+    instance.add_dynamic_partitions("sku", [sys.argv[3]])
+"""
+    monkeypatch.delenv("DAGSTER_HOME", raising=False)
+    together = time.time() + 6
+    started = [
+        subprocess.Popen([sys.executable, "-c", script, str(tmp_path), str(together), sku], stderr=subprocess.PIPE)
+        for sku in "abcd"
+    ]
+    said = [process.communicate(timeout=120)[1].decode()[-500:] for process in started]
+    assert [process.returncode for process in started] == [0, 0, 0, 0], said
+    with open_instance(str(tmp_path)) as instance:
+        assert sorted(instance.get_dynamic_partitions("sku")) == ["a", "b", "c", "d"]
 
 
 def test_a_state_that_cannot_be_opened_is_told_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
