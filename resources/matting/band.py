@@ -92,8 +92,8 @@ def band_of_mask(rgb: Rgb, mask: Mask, narrow: float, wide: float) -> Band:
     depth = np.maximum(inside / margin_inside, outside / margin)
     prior = np.clip(0.5 + _signed(inside, outside) / (2 * _EDGE), 0, 1)
     return Band(
-        fore=inside > _doubted(inside, margin_inside, wide),
-        back=outside > _doubted(outside, margin, wide),
+        fore=inside > _doubted(inside, margin_inside),
+        back=outside > _doubted(outside, margin),
         prior=cv2.GaussianBlur(prior, (0, 0), 0.5),
         trust=(_RIM * depth * depth * (1 - hair)).astype(np.float32),
         spacing=margin,
@@ -189,10 +189,13 @@ def _signed(inside: Field, outside: Field) -> Field:
     return np.where(inside > 0, inside - 0.5, 0.5 - outside).astype(np.float32)
 
 
-def _doubted(depth: Field, margin: Field, widest: float) -> Field:
+def _doubted(depth: Field, margin: Field) -> Field:
     """Down to which depth pixels of a side are doubted: the margin, or less where the side is thin."""
     doubted = np.minimum(np.float32(1.01), margin)
-    near = _around((depth > 0) & (depth <= margin.max()), int(widest) + 2)
+    asked = (depth > 0) & (depth <= margin)
+    # What is thicker than the widest margin that is asked for is thick enough.
+    widest = float(margin[asked].max(initial=0))
+    near = _around(asked, int(widest) + 2)
     thickness, margin = _thickness(depth[near], widest), margin[near]
     thin = np.maximum(1.01, _DOUBTED * thickness)
     doubted[near] = np.where(thickness * _THICKNESS_STEP >= margin, margin, np.minimum(thin, margin))

@@ -46,7 +46,7 @@ class ClassicalEngine:
     """Cuts products out by colour and saliency. Deterministic and stateless: one instance may serve all threads."""
 
     name = "classical"
-    revision = "2"
+    revision = "3"
     device = "cpu"
 
     def segment(self, photos: Sequence[Rgb]) -> list[Matte]:

@@ -32,7 +32,7 @@ from resources.matting.survey import Found, Survey
 
 Mask = NDArray[np.bool_]
 
-_REVISION = "3"
+_REVISION = "4"
 _SIDE_OF_PROPOSAL = 512
 # Votes need no detail: at this size a GrabCut takes a fiftieth of a second.
 _SIDE_OF_VOTES = 160

@@ -12,6 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from resources.imaging.colour import channel_sum
+
 Field = NDArray[np.float32]
 Labels = NDArray[np.int32]
 
@@ -142,23 +144,16 @@ def barrier_field(lab: Field, rounds: int = 3) -> Field:
     Source: Zhang et al., "Minimum Barrier Salient Object Detection at 80 FPS", ICCV 2015, section 3, as sweeps in four
     directions, each over whole rows or columns at once.
     """
-    barrier = np.zeros(lab.shape[:2], np.float32)
-    for channel in range(3):
-        barrier += _barrier(np.ascontiguousarray(lab[..., channel]), rounds)
-    return barrier
-
-
-def _barrier(values: Field, rounds: int) -> Field:
-    cost = np.full(values.shape, np.inf, np.float32)
+    cost = np.full(lab.shape, np.inf, np.float32)
     for edge in (np.s_[0], np.s_[-1], np.s_[:, 0], np.s_[:, -1]):
         cost[edge] = 0
-    high, low = values.copy(), values.copy()
+    high, low = lab.copy(), lab.copy()
     for _ in range(rounds):
         for turned in (False, True):
-            state = [a.T if turned else a for a in (values, cost, high, low)]
+            state = [a.swapaxes(0, 1) if turned else a for a in (lab, cost, high, low)]
             _sweep(*state)
             _sweep(*(a[::-1] for a in state))
-    return cost
+    return channel_sum(cost)
 
 
 def _sweep(values: Field, cost: Field, high: Field, low: Field) -> None:

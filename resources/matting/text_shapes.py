@@ -7,6 +7,7 @@ calm ground. Works at some 1000 px on the long side; letters of 5 to 120 px are 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -102,7 +103,7 @@ def _marks(grey: Grey, ink: Mask) -> Marks:
     spread = np.sqrt(np.maximum(square - inside * inside, 0))
     # Ground is what lies a pixel off any ink: the soft rim of a letter is neither.
     ground = cv2.dilate(ink.astype(np.uint8), np.ones((3, 3), np.uint8)) == 0
-    mean, deviation, share = _ground(values, ground, left, top, width, height)
+    mean, deviation, share = _ground(grey, ground, left, top, width, height)
     contrast = np.abs(inside - mean)
     fits &= (share > 0.02) & (deviation <= np.maximum(_CALM_GROUND * contrast, 3.0))
     fits &= (contrast >= _INK_STEP) & (spread <= 0.55 * contrast)
@@ -121,24 +122,24 @@ def _strokes(ink: Mask, labels: NDArray[np.int32], count: int) -> Numbers:
 
 
 def _ground(
-    values: NDArray[np.float64], ground: Mask, left: Numbers, top: Numbers, width: Numbers, height: Numbers
+    grey: Grey, ground: Mask, left: Numbers, top: Numbers, width: Numbers, height: Numbers
 ) -> tuple[Numbers, Numbers, Numbers]:
     """Mean, spread and share of the ground in each mark's box and some px around it."""
     margin = np.maximum(3, 0.3 * height)
-    rows, columns = values.shape
+    rows, columns = grey.shape
     x0, y0 = np.clip(left - margin, 0, columns).astype(int), np.clip(top - margin, 0, rows).astype(int)
     x1 = np.clip(left + width + margin, 0, columns).astype(int)
     y1 = np.clip(top + height + margin, 0, rows).astype(int)
 
-    def boxed(field: NDArray[np.float64]) -> NDArray[np.float64]:
-        total = cv2.integral(field)
+    def boxed(total: NDArray[Any]) -> NDArray[Any]:
         return np.asarray(total[y1, x1] - total[y0, x1] - total[y1, x0] + total[y0, x0])
 
-    weight = ground.astype(np.float64)
-    amount = boxed(weight)
+    weight = ground.astype(np.uint8)
+    levels, squares = cv2.integral2(grey * weight)
+    amount = boxed(cv2.integral(weight))
     safe = np.maximum(amount, 1)
-    mean = boxed(values * weight) / safe
-    deviation = np.sqrt(np.maximum(boxed(values * values * weight) / safe - mean * mean, 0))
+    mean = boxed(levels) / safe
+    deviation = np.sqrt(np.maximum(boxed(squares) / safe - mean * mean, 0))
     share = amount / np.maximum((x1 - x0) * (y1 - y0), 1)
     return mean.astype(np.float32), deviation.astype(np.float32), share.astype(np.float32)
 
