@@ -7,11 +7,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
 from catalog_assets.instance import open_instance
 from catalog_assets.partitions import register
 from catalog_assets.quarantine import Quarantined
+from resources.plain_yaml import read_own
 from resources.store import open_store
 from resources.uploads import scan_uploads
 
@@ -27,7 +26,7 @@ class Expected:
 
 
 def expected() -> Expected:
-    content = yaml.safe_load((SAMPLE / "expected.yaml").read_text(encoding="utf-8"))
+    content = read_own(SAMPLE / "expected.yaml")
     return Expected(rejected=dict(content["rejected"]), may_need_review=frozenset(content["may_need_review"]))
 
 

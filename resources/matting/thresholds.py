@@ -9,6 +9,8 @@ from pathlib import Path
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from resources.plain_yaml import read_own
+
 THRESHOLDS_FILE = Path(__file__).with_name("thresholds.yaml")
 
 
@@ -66,7 +68,7 @@ class ThresholdFile(_Strict):
 def read_thresholds(path: Path) -> ThresholdFile:
     """Read a thresholds file; ValueError names the file and the first wrong field."""
     try:
-        return ThresholdFile.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        return ThresholdFile.model_validate(read_own(path))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ValueError(f"{path.name}: is not readable YAML: {' '.join(str(error).split())}") from error
     except ValidationError as error:

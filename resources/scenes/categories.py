@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-import yaml
-
+from resources.plain_yaml import read_own
 from resources.scenes.templates import Pose
 
 _FILE = Path(__file__).with_name("categories.yaml")
@@ -24,7 +23,7 @@ class Usual:
 
 @cache
 def _usual() -> dict[str, Usual]:
-    entries = yaml.safe_load(_FILE.read_text(encoding="utf-8"))
+    entries = read_own(_FILE)
     return {
         word: Usual(entry.get("height_cm"), entry.get("pose", "standing"))
         for entry in entries

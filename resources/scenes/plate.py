@@ -15,9 +15,10 @@ from typing import Annotated, Literal
 
 import cv2
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from resources.plain_yaml import read_own
 
 U8 = NDArray[np.uint8]
 
@@ -110,7 +111,7 @@ def load_plates(folder: Path = FOLDER) -> Mapping[str, Plate]:
     """All plates by name. ValueError names file and key of a bad description, or the picture that is missing."""
     plates = {}
     for path in sorted(folder.glob("*.yaml")):
-        entry = yaml.safe_load(path.read_text(encoding="utf-8"))
+        entry = read_own(path)
         if not isinstance(entry, dict):
             raise ValueError(f"{path.name}: expected a mapping, found {type(entry).__name__}")
         try:

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Annotated, Literal, Self, get_args
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
+from resources.plain_yaml import read_own
 from resources.scenes.plate import Season, load_plates
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -123,7 +123,7 @@ def rgb_of(colour: str) -> NDArray[np.uint8]:
 
 def read_templates(path: Path) -> dict[str, SceneTemplate]:
     """Read templates from a YAML file that maps names to looks; ValueError names the file, template and key."""
-    entries = yaml.safe_load(path.read_text(encoding="utf-8"))
+    entries = read_own(path)
     if not isinstance(entries, dict):
         raise ValueError(f"{path.name}: expected a mapping of template names, found {type(entries).__name__}")
     templates = {}
