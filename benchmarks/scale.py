@@ -380,11 +380,16 @@ def _rows(phases: Sequence[Phase], skus: int) -> Iterator[tuple[str, list[str]]]
 
 
 def _dagsters_share(phase: Phase, phases: Sequence[Phase]) -> str:
-    """Of a back-fill that made everything: what one that made nothing took, less what the look at each SKU took."""
+    """Of a back-fill that made everything: what one that made nothing took, less what the look at each SKU took.
+
+    Marked as too small where it made everything in more runs than it then made nothing: each costs by itself.
+    """
     cpu = {each.name: sum(each.usage.cpu.values()) for each in phases}
+    runs = {each.name: each.runs for each in phases}
     if phase.name != "new" or not {"unchanged", "and again"} <= set(cpu):
         return ""
-    return f"{(cpu['unchanged'] - cpu['and again']) / cpu['new']:.1%}"
+    least = "over " if runs["new"] > runs["unchanged"] else ""
+    return f"{least}{(cpu['unchanged'] - cpu['and again']) / cpu['new']:.1%}"
 
 
 def _planned(phase: Phase) -> int:

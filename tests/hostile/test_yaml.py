@@ -139,6 +139,13 @@ def test_aliases_that_would_unfold_to_gigabytes_are_refused() -> None:
         read_mapping("\n".join(lines).encode())
 
 
+def test_what_is_nested_so_deep_that_it_would_end_the_process_is_refused() -> None:
+    for deep in ("[" * 50_000 + "]" * 50_000, "{a: " * 30_000 + "1" + "}" * 30_000):
+        with pytest.raises(PlainYamlError, match="100 levels"):
+            read_mapping(f"a: {deep}".encode())
+    assert read_mapping(f"a: {'[' * 90}{']' * 90}".encode())
+
+
 def test_very_many_wrong_settings_are_counted_not_listed() -> None:
     many = "\n".join(f"key{number}: 1" for number in range(5000))
     with pytest.raises(SettingsError, match="4980 more problems"):
