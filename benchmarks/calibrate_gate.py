@@ -33,7 +33,7 @@ from benchmarks.composites import SPRITES
 from benchmarks.cutouts import COMPOSITES, console, measured
 from benchmarks.labelled import CACHE, Result, composite_cases, photo_cases, state
 from resources.engines import Engines
-from resources.matting.gate import LimitInUse, MatteThresholds, default_thresholds, limits_in_use
+from resources.matting.gate import LimitInUse, MatteThresholds, default_thresholds, limits_in_use, numbers_held
 from resources.matting.thresholds import THRESHOLDS_FILE, read_thresholds, shipped_thresholds
 
 # Limits of how sure an outline is. All others say what the picture shows (a cut-off product, a panel of text), or how
@@ -76,7 +76,8 @@ class Pictures:
     def of(cls, results: Sequence[Result], limits: MatteThresholds) -> Pictures:
         """values: a row a rule, NaN where the engine recorded no such measure. judged: those with a subject."""
         rules = limits_in_use()
-        values = np.array([[r.measures.get(rule.measure, math.nan) for r in results] for rule in rules])
+        held = [numbers_held(r.measures, limits) for r in results]
+        values = np.array([[numbers.get(rule.measure, math.nan) for numbers in held] for rule in rules])
         found = [r.measures["area"] > 0 and r.measures.get("subject", math.inf) >= limits.subject for r in results]
         right = np.array([r.right for r in results], bool)
         return cls(results, rules, values.reshape(len(rules), len(results)), right, np.array(found, bool))

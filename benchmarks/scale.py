@@ -1,6 +1,7 @@
 """A whole catalog through a real deployment: webserver, daemon, code server and database, as a back-fill from the UI.
 
     python -m benchmarks.scale --skus 1000                         1,000 SKUs at 1 Mpx, SQLite
+    python -m benchmarks.scale --skus 1000 --refused 0.03          the same with 3 of 100 photos refused
     python -m benchmarks.scale --skus 10000 --plain                10,000 SKUs of 256 px that cost next to nothing
     python -m benchmarks.scale --skus 10000 --plain --database postgres --changed 0.01
     python -m benchmarks.scale --skus 120 --phases new --threads 1 --batch 20 --runs 2     one worker more than --runs 1
@@ -37,7 +38,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.process_watch import Usage, watched
-from benchmarks.shops import plain_shop, realistic_shop, replace_photos
+from benchmarks.shops import plain_shop, realistic_shop, replace_photos, sorted_shop
 from catalog_assets.campaign_files import load_campaigns
 from catalog_assets.campaigns import campaign_line
 from catalog_assets.context import RunContext
@@ -113,10 +114,24 @@ class Shop:
         replace_photos(self.root, self.skus, share, plain=self.plain, megapixels=self.megapixels, before=before)
 
 
-def open_shop(folder: Path, count: int, *, plain: bool, megapixels: float, threads: int = 2, batch: int = 0) -> Shop:
-    """Make a catalog in a folder. threads: of a run."""
+def open_shop(
+    folder: Path,
+    count: int,
+    *,
+    plain: bool,
+    megapixels: float,
+    refused: float | None = None,
+    threads: int = 2,
+    batch: int = 0,
+) -> Shop:
+    """Make a catalog in a folder. refused: share of photos that go to review; None: as it comes. threads: of a run."""
     root = folder / "catalog"
-    skus = plain_shop(root, count) if plain else realistic_shop(root, count, megapixels)
+    if plain:
+        skus = plain_shop(root, count)
+    elif refused is None:
+        skus = realistic_shop(root, count, megapixels)
+    else:
+        skus = sorted_shop(root, count, refused, megapixels)
     (root / "catalog.yaml").write_text((PLAIN if plain else REALISTIC) + f"threads: {threads}\n")
     (folder / "campaigns").mkdir()
     (folder / "campaigns" / "least.yaml").write_text(LEAST)
@@ -418,6 +433,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--skus", type=int, default=1000)
     parser.add_argument("--megapixels", type=float, default=1.0, help="of a photo")
+    parser.add_argument("--refused", type=float, help="share of photos that go to review; a third if not given")
     parser.add_argument("--plain", action="store_true", help="256 px with their own alpha: orchestration alone")
     parser.add_argument("--database", choices=("sqlite", "postgres"), default="sqlite")
     parser.add_argument("--runs", type=int, default=2, help="at a time")
@@ -439,6 +455,7 @@ def main() -> None:
             options.skus,
             plain=options.plain,
             megapixels=options.megapixels,
+            refused=options.refused,
             threads=options.threads,
             batch=options.batch,
         )

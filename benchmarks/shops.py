@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from itertools import count as counted
 from pathlib import Path
 
 import cv2
@@ -12,11 +15,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from benchmarks.composites import Plan, Sprite, load_sprites, make
+from catalog_assets.single import CORRECTIONS, cut_out_files
+from resources.engines import Engines
 from resources.imaging.encode import jpeg
 
 # Grounds on which a seller's photo usually comes out: what is refused costs less than what goes all the way.
 _GROUNDS = ("white", "grey", "coloured", "gradient")
 _SEED = 9
+_TRIED_AT_ONCE = 64
 
 
 def numbered(number: int) -> str:
@@ -29,6 +35,25 @@ def realistic_shop(root: Path, count: int, megapixels: float = 1.0) -> list[str]
     sprites = load_sprites()
     for number in _new(root, count):
         _write_realistic(root, numbered(number), number, sprites, megapixels)
+    return [numbered(number) for number in range(count)]
+
+
+def sorted_shop(root: Path, count: int, refused: float, megapixels: float = 1.0) -> list[str]:
+    """Such a catalog in which the gate refuses just a share of the photos, spread evenly; the names of its SKUs.
+
+    Photos are cut out beforehand until there are enough of both sorts: about two CPU seconds a SKU.
+    """
+    bad = set(_spread(count, round(refused * count)))
+    _new(root, count)
+    with tempfile.TemporaryDirectory() as folder:
+        piles: dict[bool, list[Path]] = {True: [], False: []}
+        for photo, accepted in _tried(Path(folder), megapixels):
+            piles[accepted].append(photo)
+            if len(piles[True]) >= count - len(bad) and len(piles[False]) >= len(bad):
+                break
+        takers = {accepted: iter(pile) for accepted, pile in piles.items()}
+        for number in range(count):
+            shutil.move(next(takers[number not in bad]), root / "uploads" / f"{numbered(number)}.jpg")
     return [numbered(number) for number in range(count)]
 
 
@@ -47,7 +72,7 @@ def replace_photos(
     before: how often that was done already; they get others again.
     """
     count = max(1, round(share * len(skus)))
-    chosen = [skus[(2 * i + 1) * len(skus) // (2 * count)] for i in range(count)]
+    chosen = [skus[i] for i in _spread(len(skus), count)]
     sprites = [] if plain else load_sprites()
     for number, sku in enumerate(chosen, (before + 1) * len(skus)):
         if plain:
@@ -55,6 +80,24 @@ def replace_photos(
         else:
             _write_realistic(root, sku, number, sprites, megapixels)
     return count
+
+
+def _spread(count: int, chosen: int) -> list[int]:
+    """So many of the first `count` numbers, at equal distances."""
+    return [(2 * i + 1) * count // (2 * chosen) for i in range(chosen)]
+
+
+def _tried(folder: Path, megapixels: float) -> Iterator[tuple[Path, bool]]:
+    """Photos without end, and whether the gate accepts their cut-outs."""
+    sprites, uploads = load_sprites(), folder / "uploads"
+    uploads.mkdir()
+    for start in counted(step=_TRIED_AT_ONCE):
+        names = [numbered(number) for number in range(start, start + _TRIED_AT_ONCE)]
+        for number, name in enumerate(names, start):
+            _write_realistic(folder, name, number, sprites, megapixels)
+        photos = [uploads / f"{name}.jpg" for name in names]
+        lines = cut_out_files(photos, folder / "cut", Engines(), CORRECTIONS["straighten"])
+        yield from ((photo, line["status"] == "accepted") for photo, line in zip(photos, lines, strict=True))
 
 
 def _write_plain(root: Path, sku: str, number: int, side: int) -> None:

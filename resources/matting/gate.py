@@ -31,6 +31,7 @@ class MatteThresholds:
     steadiness: how far a net's answer stays the same under a stricter reading, and drawn again by colour (IoU); of the
         classical engine's answer to a photo that a net doubts: how far its own readings agree.
     doubt: how unsure the net is of its own answer, 0 (sure) to 1.
+    second_opinion: the agreement once more where the doubt is over half its limit: who is unsure must be confirmed.
     shared_colours: Bhattacharyya overlap of the colours inside and outside (0 disjoint, 1 the same).
     background_inside: share of the inside that looks like the background beside it.
     filled_gaps: share of the product in areas that look like the background seen through a gap.
@@ -62,6 +63,7 @@ class MatteThresholds:
     agreement: float
     steadiness: float
     doubt: float
+    second_opinion: float
     shared_colours: float
     background_inside: float
     filled_gaps: float
@@ -271,6 +273,15 @@ _RULES = (
         _PLAIN_BACKGROUND,
     ),
     _Rule(
+        "second_opinion",
+        "second_opinion",
+        "higher",
+        1.0,
+        "What the product is could not be told with certainty, and other methods found something else "
+        "(IoU {value}, at least {limit} is needed)",
+        _PLAIN_BACKGROUND,
+    ),
+    _Rule(
         "shared_colours",
         "shared_colours",
         "lower",
@@ -382,7 +393,8 @@ def judge_matte(measures: Mapping[str, float], thresholds: MatteThresholds | Non
     empty = measures["area"] <= 0 or measures.get("subject", thresholds.subject) < thresholds.subject
     if empty and measures.get("text_panel", 0.0) <= thresholds.text_panel:
         return _no_subject(measures, thresholds)
-    judged = [_held(rule, measures[rule.measure], thresholds) for rule in _RULES if rule.measure in measures]
+    held = numbers_held(measures, thresholds)
+    judged = [_held(rule, held[rule.measure], thresholds) for rule in _RULES if rule.measure in held]
     score, weakest, rule = min(judged, key=lambda item: item[0])
     numbers = tuple(item[1] for item in judged)
     if all(number.passed for number in numbers):
@@ -394,6 +406,12 @@ def judge_matte(measures: Mapping[str, float], thresholds: MatteThresholds | Non
         value=format(weakest.value, rule.style), limit=format(weakest.threshold or 0.0, rule.style)
     )
     return Verdict("review", round(score, 4), numbers, weakest.name, NEEDS_REVIEW, f"{message}.", rule.hint)
+
+
+def numbers_held(measures: Mapping[str, float], thresholds: MatteThresholds) -> dict[str, float]:
+    """What is held against the thresholds: the measures, and what follows from two of them together."""
+    unsure = measures.get("doubt", 0.0) > thresholds.doubt / 2
+    return {**measures, **({"second_opinion": measures["agreement"]} if unsure and "agreement" in measures else {})}
 
 
 def _no_subject(measures: Mapping[str, float], thresholds: MatteThresholds) -> Verdict:

@@ -214,6 +214,15 @@ def test_one_bad_measure_is_enough_for_review(name: str, value: float) -> None:
     assert verdict.hint
 
 
+def test_a_net_that_is_unsure_of_itself_must_be_confirmed() -> None:
+    apart = {**GOOD, "agreement": 0.8}
+    assert judge_matte({**apart, "doubt": 0.1}).accepted
+    verdict = judge_matte({**apart, "doubt": 0.4})
+    assert (verdict.decision, verdict.decided_by) == ("review", "second_opinion")
+    assert "other methods found something else (IoU 0.80, at least 0.85 is needed)" in verdict.message
+    assert judge_matte({**GOOD, "doubt": 0.4}).accepted
+
+
 def test_the_message_says_what_was_found_and_expected() -> None:
     verdict = judge_matte({**GOOD, "agreement": 0.52}, dataclasses.replace(default_thresholds(), agreement=0.8))
     assert "two methods disagree (IoU 0.52, at least 0.80 is needed)" in verdict.message
