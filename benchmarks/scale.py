@@ -2,6 +2,7 @@
 
     python -m benchmarks.scale --skus 1000                         1,000 SKUs at 1 Mpx, SQLite
     python -m benchmarks.scale --skus 1000 --refused 0.03          the same with 3 of 100 photos refused
+    python -m benchmarks.scale --skus 1000 --apart                 a back-fill of the products, then one of the campaign
     python -m benchmarks.scale --skus 10000 --plain                10,000 SKUs of 256 px that cost next to nothing
     python -m benchmarks.scale --skus 10000 --plain --database postgres --changed 0.01
     python -m benchmarks.scale --skus 120 --phases new --threads 1 --batch 20 --runs 2     one worker more than --runs 1
@@ -76,7 +77,8 @@ console = Console(width=120)
 class Shop:
     """A catalog on disk, the campaign that its back-fills run, and what is asked of its pictures.
 
-    batch: SKUs of the product line a run; 0: as shipped.
+    batch: SKUs of the product line a run; 0: as shipped. apart: a back-fill for each line,
+    one after the other.
     """
 
     folder: Path
@@ -84,6 +86,7 @@ class Shop:
     plain: bool
     megapixels: float
     batch: int
+    apart: bool
 
     @property
     def root(self) -> Path:
@@ -97,6 +100,12 @@ class Shop:
     def assets(self) -> list[list[str]]:
         campaign = "least" if self.plain else "evergreen"
         return [*([name] for name in PRODUCT), *([campaign, name] for name in CAMPAIGN)]
+
+    @property
+    def backfills(self) -> list[list[list[str]]]:
+        """The assets of each back-fill that everything takes."""
+        lines = [self.assets[: len(PRODUCT)], self.assets[len(PRODUCT) :]]
+        return lines if self.apart else [self.assets]
 
     @property
     def variables(self) -> dict[str, str]:
@@ -123,6 +132,7 @@ def open_shop(
     refused: float | None = None,
     threads: int = 2,
     batch: int = 0,
+    apart: bool = False,
 ) -> Shop:
     """Make a catalog in a folder. refused: share of photos that go to review; None: as it comes. threads: of a run."""
     root = folder / "catalog"
@@ -135,7 +145,7 @@ def open_shop(
     (root / "catalog.yaml").write_text((PLAIN if plain else REALISTIC) + f"threads: {threads}\n")
     (folder / "campaigns").mkdir()
     (folder / "campaigns" / "least.yaml").write_text(LEAST)
-    return Shop(folder, tuple(skus), plain, megapixels, batch)
+    return Shop(folder, tuple(skus), plain, megapixels, batch, apart)
 
 
 @dataclass
@@ -285,8 +295,11 @@ def asked(daemon: Daemon, asset: Sequence[str]) -> dict[str, float]:
 
 
 def backfilled(shop: Shop, on: Deployment, timeout: float) -> str:
-    """Launch a back-fill of all assets over all SKUs, and wait for its end; how it ended."""
-    return on.daemon.wait_for_backfill(on.daemon.launch_backfill(shop.assets, shop.skus), timeout)
+    """Launch a back-fill of all assets over all SKUs, or one a line, and wait for the end; how it ended."""
+    ended = [
+        on.daemon.wait_for_backfill(on.daemon.launch_backfill(assets, shop.skus), timeout) for assets in shop.backfills
+    ]
+    return ", ".join(ended)
 
 
 def refreshed(shop: Shop, on: Deployment, timeout: float) -> str:
@@ -440,6 +453,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2, help="of a run")
     parser.add_argument("--batch", type=int, default=0, help="SKUs a run; as shipped if not given")
     parser.add_argument("--phases", nargs="+", choices=tuple(PHASES), default=tuple(PHASES), help="all if not given")
+    parser.add_argument("--apart", action="store_true", help="a back-fill for each line, one after the other")
     parser.add_argument("--changed", type=float, default=0.01, help="share of photos replaced before such a phase")
     parser.add_argument("--timeout", type=float, default=4 * 3600, help="seconds a back-fill may take")
     parser.add_argument("--stages", type=int, metavar="SKUS", help="only where the CPU time of so many SKUs goes")
@@ -458,6 +472,7 @@ def main() -> None:
             refused=options.refused,
             threads=options.threads,
             batch=options.batch,
+            apart=options.apart,
         )
         phases = []
         with deployed(shop, options.database, options.runs) as on:
