@@ -21,6 +21,7 @@ from resources.gpu_resource import Gpu
 from resources.marketplaces.rule_files import load_rules
 from resources.progress import Progress
 from sensors.backfills import reports_sensor
+from sensors.campaigns_after_products import campaigns_sensor
 from sensors.failures import failures_sensor
 from sensors.reviews import reviews_sensor
 from sensors.scattered import scattered_sensor
@@ -52,6 +53,7 @@ def build_definitions(environment: Environment, campaigns: Campaigns, *, show_pr
         sensors=[
             uploads_sensor(product, lines, campaigns),
             reviews_sensor(product, lines, campaigns),
+            campaigns_sensor(lines),
             scattered_sensor(scattered),
             failures_sensor,
             reports_sensor(reports),

@@ -13,6 +13,7 @@ from catalog_assets.partitions import register
 from catalog_assets.quarantine import quarantined
 from catalog_assets.reviews import approve
 from resources.store import open_store
+from sensors.sku_work import TOGETHER
 from tests.catalogs import make_catalog, photo_bytes, run_product
 from tests.daemon import dagster_dev
 from tests.dagster_runs import checks, failure_text, materialized
@@ -98,6 +99,36 @@ def test_uploads_are_exported_with_nobody_at_the_desk(tmp_path: Path) -> None:
         [only] = instance.get_runs(dg.RunsFilter(tags={"dagster/partition": "first"}))
         assert {key.path[0] for key in only.asset_selection or ()} >= {"raw_photo", "cutout", "evergreen"}
         assert len(instance.get_backfills()) == 1
+
+
+@pytest.mark.slow
+def test_many_uploads_leave_no_gaps_in_the_campaign(tmp_path: Path) -> None:
+    """More than a few uploads, some of them bad: the products first, then the campaign over all of them in one run."""
+    names = [f"s{number:02d}" for number in range(TOGETHER + 4)]
+    bad = set(names[4::8])
+    root = make_catalog(tmp_path / "catalog")
+    (root / "catalog.yaml").write_text("candidates: 1\nscene_size: 500\narchives: none\n")
+    (tmp_path / "campaigns").mkdir()
+    (tmp_path / "campaigns" / "winter.yaml").write_text("name: winter\narchived: true\nscenes: [{template: frost}]\n")
+    home = tmp_path / "home"
+    with dagster_dev(home, {"CATALOG_ROOT": str(root), "CATALOG_CAMPAIGNS": str(tmp_path / "campaigns")}) as daemon:
+        for number, sku in enumerate(names):
+            photo = photo_bytes(number, (500, 500))
+            (root / "uploads" / f"{sku}.jpg").write_bytes(photo[:4000] if sku in bad else photo)
+        daemon.start_sensor("uploads")
+        good = set(names) - bad
+        assert wait_until(lambda: exported(root) == good, timeout=400), (home / "dev.log").read_text()[-3000:]
+        with dg.DagsterInstance.from_config(str(home)) as instance:
+            assert wait_until(lambda: _statuses(instance) == ["COMPLETED_FAILED"] * 2, timeout=200)
+            campaigns, products = instance.get_backfills()
+            for backfill in (products, campaigns):
+                assert len(instance.get_runs(dg.RunsFilter(tags={"dagster/backfill": backfill.backfill_id}))) == 1
+            assert materialized(instance, "evergreen", "marketplace_export") == sorted(good)
+    assert {record.sku for record in quarantined(open_store(str(root)))} == bad
+
+
+def _statuses(instance: dg.DagsterInstance) -> list[str]:
+    return [backfill.status.value for backfill in instance.get_backfills()]
 
 
 @pytest.mark.slow
