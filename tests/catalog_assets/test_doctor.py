@@ -283,7 +283,7 @@ def test_the_daemon_and_what_is_switched_on(used: Home) -> None:
     said = found(dagster_checks, deployment(used.root))
     assert said["daemon"].level == "ok"
     assert said["sensors and schedules"].level == "warning"
-    assert "On: scattered." in said["sensors and schedules"].found
+    assert "On: campaigns_after_products, scattered." in said["sensors and schedules"].found
     two_hours = found(dagster_checks, deployment(used.root, now=lambda: time.time() + 7200))["daemon"]
     assert (two_hours.level, two_hours.found) == ("warning", "No daemon runs, the last one 2 hours ago.")
 
