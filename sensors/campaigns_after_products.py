@@ -10,16 +10,16 @@ the campaigns here; a back-fill of these alone goes in whole batches and passes 
 import json
 import time
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import dagster as dg
 
 from catalog_assets.line_assets import LineInfo
 from catalog_assets.partitions import registered
 from resources.catalog_resource import CatalogResource
-from resources.names import display
-from resources.store import CatalogStore, NotFound
+from resources.store import CatalogStore
 from sensors.backfill_requests import backfill_request, backfill_status
+from sensors.left_work import cursor_of, read_left, waiting
 
 FOLDER = "state/followups"
 FOLLOWED_TAG = "catalog/followed_by"
@@ -54,58 +54,47 @@ def campaigns_sensor(lines: Mapping[str, LineInfo]) -> dg.SensorDefinition:
     )
     def sensor(context: dg.SensorEvaluationContext, catalog: CatalogResource) -> dg.SensorResult:
         store = catalog.open()
-        asked = set(json.loads(context.cursor or "[]"))
-        there = sorted(name for name in store.children(FOLDER) if name.endswith(".json"))
-        store.delete_many([f"{FOLDER}/{name}" for name in there if name in asked])
         requests, done = [], []
-        for name in there:
-            rest = None if name in asked else _rest(store, name, context)
-            if rest is None or _waits(context.instance, rest.name, rest.since):
+        for name in waiting(store, FOLDER, context.cursor):
+            rest = read_left(store, FOLDER, name, _understood, context.log)
+            status = backfill_status(context.instance, FOLLOWED_TAG, name.removesuffix(".json"))
+            if rest and not _over(status, rest.since):
                 continue
             done.append(name)
-            requests += _requests(rest, set(keys), context)
+            if status == "CANCELED":
+                context.log.warning("The back-fill of the products was cancelled; its campaigns are not started.")
+            elif rest:
+                requests += _requests(rest, set(keys), set(registered(context.instance)))
         skip = None if requests else "Nothing waits, or the products are still at work."
-        return dg.SensorResult(run_requests=requests, skip_reason=skip, cursor=json.dumps(done))
+        return dg.SensorResult(run_requests=requests, skip_reason=skip, cursor=cursor_of(done))
 
     return sensor
 
 
 class _Rest(NamedTuple):
-    name: str
+    """What is to follow. since: when it was left, seconds since 1970."""
+
     assets: list[dg.AssetKey]
     skus: list[str]
     tags: dict[str, str]
     since: float
 
 
-def _rest(store: CatalogStore, name: str, context: dg.SensorEvaluationContext) -> _Rest | None:
-    """What was left; None, with a word in the log, where it cannot be read: then it is removed."""
-    try:
-        found = json.loads(store.read(f"{FOLDER}/{name}"))
-        assets = [dg.AssetKey([str(part) for part in path]) for path in found["assets"]]
-        tags = {str(tag): str(value) for tag, value in found["tags"].items()}
-        return _Rest(name.removesuffix(".json"), assets, list(map(str, found["skus"])), tags, float(found["since"]))
-    except NotFound:
-        return None
-    except (ValueError, KeyError, TypeError, AttributeError):
-        context.log.error(
-            f"{FOLDER}/{display(name)} cannot be read and is removed; `catalog refresh` finds what is due."
-        )
-        store.delete_many([f"{FOLDER}/{name}"])
-        return None
+def _understood(found: Any) -> _Rest:
+    return _Rest(
+        assets=[dg.AssetKey([str(part) for part in path]) for path in found["assets"]],
+        skus=[str(sku) for sku in found["skus"]],
+        tags={str(tag): str(value) for tag, value in found["tags"].items()},
+        since=float(found["since"]),
+    )
 
 
-def _waits(instance: dg.DagsterInstance, name: str, since: float) -> bool:
-    """Whether the products are still at work, or were asked for so shortly before that Dagster may not know yet."""
-    status = backfill_status(instance, FOLLOWED_TAG, name)
-    return not status.startswith(_OVER) if status else time.time() - since < _PATIENCE_S
+def _over(status: str, since: float) -> bool:
+    """Whether the back-fill has ended; one that Dagster does not know may just not have arrived there."""
+    return status.startswith(_OVER) if status else time.time() - since > _PATIENCE_S
 
 
-def _requests(rest: _Rest, assets: set[dg.AssetKey], context: dg.SensorEvaluationContext) -> list[dg.RunRequest]:
-    """The back-fill of what is still there; none if nothing is, or if somebody stopped that of the products."""
-    if backfill_status(context.instance, FOLLOWED_TAG, rest.name) == "CANCELED":
-        context.log.warning("The back-fill of the products was cancelled; its campaigns are not started.")
-        return []
-    skus = set(registered(context.instance))
+def _requests(rest: _Rest, assets: set[dg.AssetKey], skus: set[str]) -> list[dg.RunRequest]:
+    """The back-fill of what is still there; none if nothing is."""
     left = [key for key in rest.assets if key in assets], [sku for sku in rest.skus if sku in skus]
     return [backfill_request(*left, rest.tags)] if all(left) else []

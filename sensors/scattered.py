@@ -8,6 +8,7 @@ is left lies in the store, one file a run, and goes once its run was asked for.
 
 import json
 from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import dagster as dg
 
@@ -15,8 +16,8 @@ from catalog_assets.jobs import SCATTERED_OP
 from catalog_assets.line_assets import LineInfo
 from catalog_assets.partitions import registered
 from resources.catalog_resource import CatalogResource
-from resources.names import display
-from resources.store import CatalogStore, NotFound
+from resources.store import CatalogStore
+from sensors.left_work import cursor_of, read_left, waiting
 
 FOLDER = "state/scattered"
 _RUNS_PER_TICK = 50
@@ -50,32 +51,29 @@ def scattered_sensor(job: dg.JobDefinition) -> dg.SensorDefinition:
     )
     def sensor(context: dg.SensorEvaluationContext, catalog: CatalogResource) -> dg.SensorResult:
         store = catalog.open()
-        asked = set(json.loads(context.cursor or "[]"))
-        there = sorted(name for name in store.children(FOLDER) if name.endswith(".json"))
-        store.delete_many([f"{FOLDER}/{name}" for name in there if name in asked])
-        left = [name for name in there if name not in asked][:_RUNS_PER_TICK]
+        left = waiting(store, FOLDER, context.cursor)[:_RUNS_PER_TICK]
         known = set(registered(context.instance))
-        requests = [request for name in left if (request := _request(store, name, known, context)) is not None]
+        work = {name: read_left(store, FOLDER, name, _understood, context.log) for name in left}
+        requests = [_request(name, one, known) for name, one in work.items() if one]
         skip = None if requests else "No SKUs that lie apart were left."
-        return dg.SensorResult(run_requests=requests, skip_reason=skip, cursor=json.dumps(left))
+        return dg.SensorResult(run_requests=requests, skip_reason=skip, cursor=cursor_of(left))
 
     return sensor
 
 
-def _request(
-    store: CatalogStore, name: str, known: set[str], context: dg.SensorEvaluationContext
-) -> dg.RunRequest | None:
-    """The run that a file asks for; None, with a word in the log, for one that cannot be read."""
-    try:
-        work = json.loads(store.read(f"{FOLDER}/{name}"))
-        config, tags = dict(work["config"]), dict(work["tags"])
-        config["skus"] = [sku for sku in config["skus"] if sku in known]
-    except NotFound:
-        return None
-    except (ValueError, KeyError, TypeError):
-        context.log.error(
-            f"{FOLDER}/{display(name)} cannot be read and is removed; `catalog refresh` finds what is due."
-        )
-        return None
+class _Work(NamedTuple):
+    """A run of the job. config: of its op."""
+
+    config: dict[str, Any]
+    tags: dict[str, str]
+
+
+def _understood(found: Any) -> _Work:
+    config, tags = dict(found["config"]), {str(tag): str(value) for tag, value in found["tags"].items()}
+    return _Work({**config, "skus": [str(sku) for sku in config["skus"]]}, tags)
+
+
+def _request(name: str, work: _Work, known: set[str]) -> dg.RunRequest:
+    config = {**work.config, "skus": [sku for sku in work.config["skus"] if sku in known]}
     ops = {"ops": {SCATTERED_OP: {"config": config}}}
-    return dg.RunRequest(run_key=name.removesuffix(".json"), run_config=ops, tags=tags)
+    return dg.RunRequest(run_key=name.removesuffix(".json"), run_config=ops, tags=work.tags)
