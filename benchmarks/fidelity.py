@@ -18,6 +18,7 @@ import pickle
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 from functools import cache
@@ -86,8 +87,10 @@ def read_labels(table: Path, base: Path | None) -> list[Pair]:
 def judged(pairs: Sequence[Pair], *, text: bool, processes: int) -> list[Result]:
     """Every pair judged, in order, with a progress bar."""
     cv2.setNumThreads(1)
-    with multiprocessing.get_context("forkserver").Pool(processes, initializer=_quiet) as pool:
-        work = pool.imap(_judge_with_text if text else _judge, pairs, chunksize=4)
+    # Not multiprocessing.Pool: it ends its processes by SIGTERM, which Dagster ignores where SIGINT is ignored (nohup).
+    forked = multiprocessing.get_context("forkserver")
+    with ProcessPoolExecutor(processes, mp_context=forked, initializer=_quiet) as pool:
+        work = pool.map(_judge_with_text if text else _judge, pairs, chunksize=4)
         return list(track(work, "judged", total=len(pairs), console=Console(stderr=True)))
 
 

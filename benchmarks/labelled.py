@@ -15,6 +15,7 @@ import resource
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -189,8 +190,12 @@ def _measured(jobs: Sequence[tuple[str, Case, str]], processes: int) -> Any:
         yield from map(_job, jobs)
         return
     # Fresh processes: a fork would take over OpenCV's threads in whatever state they are.
-    with multiprocessing.get_context("spawn").Pool(processes) as pool:
-        yield from pool.imap_unordered(_job, jobs)
+    with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as pool:
+        try:
+            for done in as_completed([pool.submit(_job, job) for job in jobs]):
+                yield done.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def _job(job: tuple[str, Case, str]) -> tuple[str, Result]:
