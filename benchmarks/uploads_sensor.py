@@ -27,6 +27,7 @@ from catalog_assets.instance import open_instance
 from catalog_assets.partitions import registered
 from resources.catalog_resource import CatalogResource
 from sensors.uploads import uploads_sensor
+from tests.dagster_runs import sensor_tick
 
 MOST_TICKS = 10
 console = Console(width=120)
@@ -50,11 +51,7 @@ def ticks_until_quiet(
     found: list[Tick] = []
     while len(found) < MOST_TICKS:
         wall, cpu = time.perf_counter(), time.process_time()
-        catalog = CatalogResource(root=str(root))
-        with dg.build_sensor_context(instance=instance, cursor=cursor, resources={"catalog": catalog}) as context:
-            result = sensor(context)
-        for request in result.dynamic_partitions_requests or []:
-            instance.add_dynamic_partitions(request.partitions_def_name, list(request.partition_keys))
+        result = sensor_tick(sensor, instance, CatalogResource(root=str(root)), cursor)
         cursor = result.cursor
         said = result.skip_reason.skip_message if result.skip_reason else ""
         spent = time.perf_counter() - wall, time.process_time() - cpu

@@ -103,7 +103,7 @@ def line_job(info: LineInfo) -> AssetJob:
     """The job `<line>_line_job`: one line's assets over a range of SKUs, for schedules and the launchpad."""
     return dg.define_asset_job(
         name=f"{info.name}_line_job",
-        selection=dg.AssetSelection.assets(*(info.key(asset.name) for asset in info.assets)),
+        selection=dg.AssetSelection.assets(*info.keys),
         tags=MAX_RUNTIME,
         description=f"The line {info.name} over a range of SKUs.",
     )

@@ -61,6 +61,10 @@ class LineInfo:
     def checks(self) -> dict[str, str]:
         return {asset.name: asset.check for asset in self.assets if asset.check}
 
+    @property
+    def keys(self) -> list[dg.AssetKey]:
+        return [self.key(asset.name) for asset in self.assets]
+
     def key(self, asset: str) -> dg.AssetKey:
         return dg.AssetKey([*self.prefix, asset])
 

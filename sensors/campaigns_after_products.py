@@ -42,7 +42,7 @@ def put_off(
 
 def campaigns_sensor(lines: Mapping[str, LineInfo]) -> dg.SensorDefinition:
     """Asks for a back-fill of the campaigns where that of the products has ended."""
-    keys = [info.key(asset.name) for info in lines.values() for asset in info.assets]
+    keys = [key for info in lines.values() for key in info.keys]
 
     @dg.sensor(
         name="campaigns_after_products",

@@ -17,7 +17,7 @@ from sensors.scattered import leave
 
 # A tick must end within 60 s; adding keys and asking for one back-fill of so many SKUs takes a few.
 SKUS_PER_TICK = 10_000
-# Of so many together, waiting until the products are through would take longer than what gaps between them cost.
+# Up to so many neighbours, waiting until the products are through would take longer than what gaps between them cost.
 TOGETHER = 20
 LEFT = "{count} SKUs that lie apart are left to the sensor scattered."
 
@@ -34,7 +34,7 @@ def current_lines(product: LineInfo, lines: Mapping[str, LineInfo], campaigns: C
 
 def keys_of(lines: Sequence[LineInfo]) -> list[dg.AssetKey]:
     """The assets of some lines."""
-    return [info.key(asset.name) for info in lines for asset in info.assets]
+    return [key for info in lines for key in info.keys]
 
 
 def work_requests(
@@ -75,8 +75,8 @@ def _backfill(
     skus: Sequence[str],
     tags: Mapping[str, str],
 ) -> dg.RunRequest:
-    first = [key for key in assets if key in keys_of([product])]
-    rest = [key for key in assets if key not in first]
+    first = [key for key in assets if key in product.keys]
+    rest = [key for key in assets if key not in product.keys]
     if len(skus) <= TOGETHER or not first or not rest:
         return backfill_request(assets, skus, tags)
     return backfill_request(first, skus, put_off(store, name, rest, skus, tags))

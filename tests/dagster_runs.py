@@ -27,6 +27,18 @@ def resources(root: Path | str, **changed: Any) -> dict[str, Any]:
     }
 
 
+def sensor_tick(
+    sensor: dg.SensorDefinition, instance: dg.DagsterInstance, catalog: CatalogResource, cursor: str | None = None
+) -> dg.SensorResult:
+    """One tick of a sensor; its partition requests are carried out, as the daemon does."""
+    with dg.build_sensor_context(instance=instance, cursor=cursor, resources={"catalog": catalog}) as context:
+        result = sensor(context)
+    assert isinstance(result, dg.SensorResult)
+    for request in result.dynamic_partitions_requests or []:
+        instance.add_dynamic_partitions(request.partitions_def_name, list(request.partition_keys))
+    return result
+
+
 def run_range(
     assets: dg.AssetsDefinition,
     instance: dg.DagsterInstance,

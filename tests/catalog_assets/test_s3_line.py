@@ -23,7 +23,7 @@ from resources.store import CatalogStore, LocalStore
 from sensors.uploads import uploads_sensor
 from tests.catalogs import photo_bytes, pictures
 from tests.conftest import ACCESS_KEY, SECRET, S3Server
-from tests.dagster_runs import checks, failure_text, materializations, materialized, run_range
+from tests.dagster_runs import checks, failure_text, materializations, materialized, run_range, sensor_tick
 from tests.pictures import truncated
 from tests.s3_tools import Fault, FaultyProxy, faulty_proxy
 
@@ -254,15 +254,10 @@ def test_wrong_credentials_are_told_without_showing_them(
 
 
 def tick(instance: dg.DagsterInstance, bucket: Bucket, cursor: str | None) -> dg.SensorResult:
-    """One tick of the uploads sensor; its partition requests are carried out, as the daemon does."""
+    """One tick of the uploads sensor."""
     campaigns = Campaigns(active={EVERGREEN: CAMPAIGN}, archived=(), problems=())
     sensor = uploads_sensor(PRODUCT_INFO, {EVERGREEN: CAMPAIGN_INFO}, campaigns)
-    with dg.build_sensor_context(instance=instance, cursor=cursor, resources={"catalog": bucket.resource()}) as context:
-        result = sensor(context)
-    assert isinstance(result, dg.SensorResult)
-    for request in result.dynamic_partitions_requests or []:
-        instance.add_dynamic_partitions(request.partitions_def_name, list(request.partition_keys))
-    return result
+    return sensor_tick(sensor, instance, bucket.resource(), cursor)
 
 
 def test_uploads_to_s3_are_noticed_at_once(bucket: Bucket, instance: dg.DagsterInstance) -> None:

@@ -21,6 +21,7 @@ from sensors.campaigns_after_products import FOLDER, FOLLOWED_TAG, campaigns_sen
 from sensors.sku_work import TOGETHER
 from sensors.uploads import uploads_sensor
 from tests.catalogs import make_catalog
+from tests.dagster_runs import sensor_tick
 
 CAMPAIGNS = load_campaigns()
 PRODUCT, LINES = line_infos(Environment(), CAMPAIGNS)
@@ -39,11 +40,7 @@ def instance() -> Iterator[dg.DagsterInstance]:
 def tick(
     instance: dg.DagsterInstance, root: Path, cursor: str | None = None, sensor: dg.SensorDefinition = SENSOR
 ) -> dg.SensorResult:
-    catalog = CatalogResource(root=str(root))
-    with dg.build_sensor_context(instance=instance, cursor=cursor, resources={"catalog": catalog}) as context:
-        result = sensor(context)
-    assert isinstance(result, dg.SensorResult)
-    return result
+    return sensor_tick(sensor, instance, CatalogResource(root=str(root)), cursor)
 
 
 def uploaded(instance: dg.DagsterInstance, root: Path) -> dg.RunRequest:

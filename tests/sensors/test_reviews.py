@@ -19,7 +19,7 @@ from catalog_assets.partitions import register
 from resources.catalog_resource import CatalogResource
 from sensors.reviews import reviews_sensor
 from tests.catalogs import make_catalog, photo_bytes
-from tests.dagster_runs import QUIET, checks, resources, run_one
+from tests.dagster_runs import QUIET, checks, resources, run_one, sensor_tick
 
 CAMPAIGNS = load_campaigns()
 PRODUCT, LINES = line_infos(Environment(), CAMPAIGNS)
@@ -41,12 +41,7 @@ def tick(
 ) -> dg.SensorResult:
     campaigns = CAMPAIGNS if lines is None else Campaigns(active={}, archived=(), problems=())
     sensor = reviews_sensor(PRODUCT, lines or LINES, campaigns, limit=limit)
-    with dg.build_sensor_context(
-        instance=instance, cursor=cursor, resources={"catalog": CatalogResource(root=str(root))}
-    ) as context:
-        result = sensor(context)
-    assert isinstance(result, dg.SensorResult)
-    return result
+    return sensor_tick(sensor, instance, CatalogResource(root=str(root)), cursor)
 
 
 def settle(instance: dg.DagsterInstance, root: Path, cursor: str | None) -> dg.SensorResult:

@@ -19,6 +19,7 @@ from resources.store import open_store
 from sensors.scattered import FOLDER, leave, scattered_sensor
 from sensors.uploads import uploads_sensor
 from tests.catalogs import make_catalog, photo_bytes
+from tests.dagster_runs import sensor_tick
 
 CAMPAIGNS = load_campaigns()
 PRODUCT, LINES = line_infos(Environment(), CAMPAIGNS)
@@ -36,11 +37,7 @@ def instance() -> Iterator[dg.DagsterInstance]:
 def tick(
     sensor: dg.SensorDefinition, instance: dg.DagsterInstance, root: Path, cursor: str | None = None
 ) -> dg.SensorResult:
-    catalog = CatalogResource(root=str(root))
-    with dg.build_sensor_context(instance=instance, cursor=cursor, resources={"catalog": catalog}) as context:
-        result = sensor(context)
-    assert isinstance(result, dg.SensorResult)
-    return result
+    return sensor_tick(sensor, instance, CatalogResource(root=str(root)), cursor)
 
 
 def left(root: Path) -> list[str]:

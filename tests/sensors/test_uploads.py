@@ -15,6 +15,7 @@ from catalog_assets.partitions import registered
 from resources.catalog_resource import CatalogResource
 from sensors.uploads import uploads_sensor
 from tests.catalogs import make_catalog
+from tests.dagster_runs import sensor_tick
 
 CAMPAIGNS = load_campaigns()
 PRODUCT, LINES = line_infos(Environment(), CAMPAIGNS)
@@ -27,16 +28,8 @@ def instance() -> Iterator[dg.DagsterInstance]:
 
 
 def tick(instance: dg.DagsterInstance, root: Path | str, cursor: str | None, limit: int = 2000) -> dg.SensorResult:
-    """One tick; its partition requests are carried out, as the daemon does."""
     sensor = uploads_sensor(PRODUCT, LINES, CAMPAIGNS, limit=limit)
-    with dg.build_sensor_context(
-        instance=instance, cursor=cursor, resources={"catalog": CatalogResource(root=str(root))}
-    ) as context:
-        result = sensor(context)
-    assert isinstance(result, dg.SensorResult)
-    for request in result.dynamic_partitions_requests or []:
-        instance.add_dynamic_partitions(request.partitions_def_name, list(request.partition_keys))
-    return result
+    return sensor_tick(sensor, instance, CatalogResource(root=str(root)), cursor)
 
 
 def test_one_upload_makes_one_run_over_both_lines(tmp_path: Path, instance: dg.DagsterInstance) -> None:
@@ -120,14 +113,8 @@ def test_only_campaigns_in_season_are_run(tmp_path: Path, instance: dg.DagsterIn
     product, lines = line_infos(Environment(), campaigns)
     make_catalog(tmp_path, good=["mug"])
     sensor = uploads_sensor(product, lines, campaigns)
-    cursor = None
-    for _ in range(2):
-        with dg.build_sensor_context(
-            instance=instance, cursor=cursor, resources={"catalog": CatalogResource(root=str(tmp_path))}
-        ) as context:
-            result = sensor(context)
-        assert isinstance(result, dg.SensorResult)
-        cursor = result.cursor
+    catalog = CatalogResource(root=str(tmp_path))
+    result = sensor_tick(sensor, instance, catalog, sensor_tick(sensor, instance, catalog).cursor)
     keys = {key.path[0] for key in (result.run_requests or [])[0].asset_selection or []}
     assert "evergreen" in keys
     assert "past" not in keys
